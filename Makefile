@@ -1,0 +1,94 @@
+# make demo   shows the whole thing on this machine (needs Python 3.11 or newer, nothing else)
+# make test   everything CI runs: set-up, lint, types, import contracts, tests
+# make help   the other targets
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+SOURCES := $(wildcard indexer archiver object_lambda bindery)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
+	--python-version 3.11 --extra gateway --group build
+
+.PHONY: help setup setup-runtime setup-bench system-packages demo test lint format types contracts unit bench build lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMPS)/venv:
+	@PYTHON="$(PYTHON)" scripts/venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+# The lock is installed before the project: pip refuses an unhashed line beside hashed ones.
+$(STAMPS)/runtime: $(STAMPS)/venv requirements.lock pyproject.toml
+	@echo "== set-up: runtime packages"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/runtime requirements-test.lock
+	@echo "== set-up: test packages"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@touch $@
+
+$(STAMPS)/bench: $(STAMPS)/test requirements-bench.lock
+	@echo "== set-up: bench packages"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
+setup-runtime: $(STAMPS)/runtime  ## .venv with what runs, nothing else
+setup: $(STAMPS)/test  ## .venv with everything developers and tests need
+setup-bench: $(STAMPS)/bench  ## the same and the rivals of make bench
+
+system-packages:  ## the programs the tests run (by apt when root)
+	@scripts/system-packages test
+
+demo: setup-runtime  ## pack, serve and read a small bucket on this machine
+	@$(BIN)/bindery demo
+
+# Not prerequisites: these must run in this order, also under make -j, and pytest's own last line must stay last.
+test:  ## everything CI runs
+	@$(MAKE) --no-print-directory system-packages
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory contracts
+	@$(MAKE) --no-print-directory unit
+
+lint: setup  ## ruff: rules and layout
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup  ## ruff: rewrite to the layout, fix what can be fixed safely
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+types: setup  ## mypy --strict on source and tests
+	@echo "== types"
+	@$(BIN)/mypy $(SOURCES) tests
+
+contracts: setup  ## who may import whom
+	@echo "== import contracts"
+	@$(BIN)/lint-imports --no-timings
+
+unit: setup  ## pytest alone; PYTEST_ARGS='-k name' narrows it
+	@echo "== tests"
+	@$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+bench: setup-bench  ## speed, memory, size and cost beside the rivals
+	@scripts/system-packages bench
+	@$(BIN)/python -m tests.bench
+
+build: setup  ## the wheel and the source archive, into dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+lock: setup  ## rewrite the lock files from pyproject.toml
+	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) --group test -c requirements.lock pyproject.toml -o requirements-test.lock
+	@$(LOCK) --group test --group bench -c requirements-test.lock pyproject.toml -o requirements-bench.lock
+
+clean:  ## everything that make made
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -76,7 +76,7 @@ contracts: setup  ## who may import whom
 
 unit: setup  ## pytest alone; PYTEST_ARGS='-k name' narrows it
 	@echo "== tests"
-	@$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 bench: setup-bench  ## speed, memory, size and cost beside the rivals
 	@scripts/system-packages bench

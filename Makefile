@@ -48,14 +48,8 @@ system-packages:  ## the programs the tests run (by apt when root)
 demo: setup-runtime  ## pack, serve and read a small bucket on this machine
 	@$(BIN)/bindery demo
 
-# Not prerequisites: these must run in this order, also under make -j, and pytest's own last line must stay last.
 test:  ## everything CI runs
-	@$(MAKE) --no-print-directory system-packages
-	@$(MAKE) --no-print-directory setup
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory types
-	@$(MAKE) --no-print-directory contracts
-	@$(MAKE) --no-print-directory unit
+	@MAKE="$(MAKE)" scripts/test
 
 lint: setup  ## ruff: rules and layout
 	@echo "== lint"
@@ -72,7 +66,7 @@ types: setup  ## mypy --strict on source and tests
 
 contracts: setup  ## who may import whom
 	@echo "== import contracts"
-	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/lint-imports --no-cache
 
 unit: setup  ## pytest alone; PYTEST_ARGS='-k name' narrows it
 	@echo "== tests"

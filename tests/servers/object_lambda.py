@@ -7,8 +7,8 @@ code>a--ol-s3`.
 
 How callers reach it
 - By alias, wherever a bucket name stands, path style: `get_object(Bucket=alias)`, `aws s3 ls s3://alias`. Works with
-  any client on `http://127.0.0.1:port`. The event's `userRequest.url` is then the bare path without host and query:
-  the handler has to take key and query from `inputS3Url`.
+  any client on `http://127.0.0.1:port`. The event's `userRequest.url` is then `/<alias>/<key>`, decoded, without host
+  and query: the handler has to take key and query from `inputS3Url`.
 - By ARN: boto3 sends it to `http://<name>-<account>.localhost:port` and signs for `s3-object-lambda`; the client
   needs `endpoint_url="http://localhost:port"` and a resolver that knows subdomains of localhost (fixture
   `localhost_subdomains`; glibc has none). `userRequest.url` is then a full URL. Only ARN requests look like those of
@@ -31,8 +31,9 @@ How the function runs
 
 WriteGetObjectResponse
 - `POST /WriteGetObjectResponse` on any host, matched by the headers `x-amz-request-route` and `x-amz-request-token`;
-  each token once: an unknown, wrong or spent one is 400 InvalidHostHeader. No signature is checked.
-- The body may come with Content-Length, with `Transfer-Encoding: chunked`, or aws-chunked. It is collected whole
+  each token once: an unknown, wrong or spent one is 400 InvalidHostHeader. No signature is checked, none is
+  needed.
+- The body may come with Content-Length or with `Transfer-Encoding: chunked`. It is collected whole
   before the caller gets the first byte, and the caller waits until the *function returns*: latency here says nothing
   about AWS.
 - `x-amz-fwd-status`, `x-amz-fwd-header-*`, `x-amz-meta-*` are passed on; `x-amz-fwd-error-code` and `-message` become

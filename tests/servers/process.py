@@ -59,7 +59,7 @@ class ServerProcess:
             time.sleep(POLL_S)
 
     def kill(self) -> None:
-        """SIGKILL to the whole group: nothing here has state worth a clean end, and SIGTERM leaves ministack lingering."""
+        """SIGKILL to the whole group: there is no state worth a clean end, and SIGTERM leaves ministack lingering."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -1,0 +1,1 @@
+"""Packs objects into archives: select, fetch, write, verify, publish."""

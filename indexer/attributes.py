@@ -1,0 +1,42 @@
+"""The one spelling of a member's attributes as bytes: canonical JSON, in archives and in index files alike."""
+
+from __future__ import annotations
+
+import json
+
+from indexer.limits import ATTRIBUTES_BYTES
+from indexer.model import DEFAULT_ATTRIBUTES, Attributes
+
+TEXTS = ("cache_control", "content_disposition", "content_encoding", "content_language", "content_type")
+DEFAULT_CONTENT_TYPE = "binary/octet-stream"
+"""What S3 answers for an object that was stored without a type; such an attribute is kept as None."""
+
+
+def encode(attributes: Attributes) -> bytes:
+    """Write attributes as JSON with sorted names, no spaces and no absent values; the default is `b""`."""
+    if attributes == DEFAULT_ATTRIBUTES:
+        return b""
+    told: dict[str, object] = {name: getattr(attributes, name) for name in TEXTS if getattr(attributes, name) is not None}
+    if attributes.metadata:
+        told["metadata"] = dict(attributes.metadata)
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode(data: bytes) -> Attributes:
+    """Read what `encode` wrote. Names it does not know are passed over, so that later versions may add some.
+
+    Raises:
+        ValueError: It is not such JSON, or longer than an S3 object's headers can be.
+    """
+    if not data:
+        return DEFAULT_ATTRIBUTES
+    if len(data) > ATTRIBUTES_BYTES:
+        raise ValueError(f"attributes of {len(data)} bytes, the limit is {ATTRIBUTES_BYTES}")
+    told = json.loads(data)
+    if not isinstance(told, dict):
+        raise ValueError("attributes are not a JSON object")
+    texts = {name: told[name] for name in TEXTS if name in told}
+    metadata = told.get("metadata", {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in (*texts.values(), *metadata.values())):
+        raise ValueError("an attribute is not a text")
+    return Attributes(**texts, metadata=tuple(sorted(metadata.items())))

@@ -1,0 +1,1 @@
+"""Scanners, one file a kind of archive; none knows another."""

@@ -1,0 +1,1 @@
+"""The index file: sorted member names, their metadata, their extents (docs/index-format.md)."""

@@ -1,0 +1,72 @@
+"""Every bound the floor keeps, with its unit and its reason.
+
+A count or a length that comes out of a file is compared with one of these before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+
+NAME_BYTES: Final = 1024
+"""Longest member name in UTF-8 bytes: the longest key S3 takes."""
+
+OBJECT_BYTES: Final = 2**63 - 1
+"""Largest size or offset believed: what a signed 64-bit file offset holds."""
+
+ATTRIBUTES_BYTES: Final = 16 * KIB
+"""Longest encoded attributes of one member: S3 allows 2 KB of user metadata and 8 KB of headers in all."""
+
+# --- the index file -------------------------------------------------------------------------------------------------
+
+TAIL_BYTES: Final = 128 * KIB
+"""First read of an index: below it S3 answers in the time of its first byte, and it holds the directory of 10^7 members."""
+
+PAGE_STORED_BYTES: Final = 20 * KIB
+"""A page of the index is filled to about this: page and frame together stay under 64 KiB beyond the member."""
+
+PAGE_MEMBERS: Final = 1024
+"""Most members in one page, so that a lookup decodes at most this many names (about 0.2 ms)."""
+
+PAGE_EXTENTS: Final = 8192
+"""A page is closed before a member whose extents would take it beyond this; a larger member has a page of its own."""
+
+BLOCK_STORED_BYTES: Final = 256 * MIB
+"""Largest block a reader will fetch: a page with the extents of one member of 5 TiB in frames of 1 MiB takes about 15 MiB."""
+
+COLUMN_RAW_BYTES: Final = 256 * MIB
+"""Largest decoded column, checked before it is decompressed."""
+
+DIRECTORY_PAGES: Final = 512
+"""Pages told by one directory block: the unit of the third level, so that beyond the first read one more read finds any page."""
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+FRAME_STORED_BYTES: Final = 32 * KIB
+"""A frame we write is filled until it is about this long compressed: what it costs to fetch, not what it holds."""
+
+FRAME_STORED_BYTES_MOST: Final = 40 * KIB
+"""A frame of several members that came out longer than this is cut in two, because the estimate was wrong."""
+
+FRAME_RAW_BYTES: Final = 1 * MIB
+"""Most decoded bytes in a frame we write: inflating them costs about 0.85 ms."""
+
+FRAME_RAW_BYTES_LEAST: Final = 256 * KIB
+"""Raw bytes below which a frame is not cut for its stored size alone when the estimate is still unknown."""
+
+DECODED_FRAME_BYTES: Final = 64 * MIB
+"""Largest frame decoded into memory whole; a larger one is decoded as a stream, piece by piece."""
+
+ZIP_LOCAL_SLACK_BYTES: Final = 64
+"""Bytes read beyond what the central directory says of a local header, because its extra field may be longer (APPNOTE 4.3.7)."""
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+REQUEST_BYTES: Final = 8 * MIB
+"""Longest ranged read we send for one answer: long enough to hide the first byte, short enough to retry and to buffer."""
+
+COALESCE_GAP_BYTES: Final = 16 * KIB
+"""Two wanted spans closer than this are fetched with one request: the gap costs less than a request."""

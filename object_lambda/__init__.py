@@ -1,0 +1,1 @@
+"""Serves members: one service behind an Object Lambda function and an HTTP gateway."""

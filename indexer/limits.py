@@ -60,6 +60,12 @@ FRAME_RAW_BYTES_LEAST: Final = 256 * KIB
 DECODED_FRAME_BYTES: Final = 64 * MIB
 """Largest frame decoded into memory whole; a larger one is decoded as a stream, piece by piece."""
 
+DECODE_PIECE_BYTES: Final = 1 * MIB
+"""Longest piece a streaming decoder hands out at once, whatever the stored bytes promise."""
+
+DECODE_WINDOW_BYTES: Final = 128 * MIB
+"""Largest window or dictionary a decoder may take: what `zstd` and `xz -9` accept and use without being asked for more."""
+
 ZIP_LOCAL_SLACK_BYTES: Final = 64
 """Bytes read beyond what the central directory says of a local header, because its extra field may be longer (APPNOTE 4.3.7)."""
 

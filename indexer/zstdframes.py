@@ -1,0 +1,151 @@
+"""Zstandard frames without decoding them: where each begins and ends, and how much it can decode to at most (RFC 8878 section 3.1).
+
+The library tells a frame's content size when its header does, but not where a frame ends, and it decodes as much as it is fed: four
+bytes may become 128 KiB. Walking the block headers (three bytes each) answers both, so that frames of any size are decoded in
+pieces of bounded size, and the end of a frame is known without copying what follows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"\x28\xb5\x2f\xfd"
+SKIPPABLE_MAGIC: Final = 0x184D2A50
+"""The first of sixteen: the low four bits are free (RFC 8878 section 3.1.2)."""
+
+BLOCK_RAW_BYTES: Final = 128 * 1024
+"""No block decodes to more (RFC 8878 section 3.1.1.2.4)."""
+
+HEADER_BYTES: Final = 18
+"""Longest frame header: magic, descriptor, window, dictionary and content size."""
+
+DICTIONARY_WIDTHS: Final = (0, 1, 2, 4)
+CONTENT_WIDTHS: Final = (0, 2, 4, 8)
+
+
+class FrameHeader(NamedTuple):
+    """What a frame says of itself.
+
+    Attributes:
+        length: Bytes of the header; of a skippable frame 8.
+        content_bytes: Decoded length, None when the frame does not tell (RFC 8878 section 3.1.1.1.4).
+        window_bytes: Memory that decoding it takes.
+        checksum_bytes: 4 when a checksum of the content follows the last block, else 0.
+        dictionary: Number of the dictionary it needs, 0 for none.
+        skippable_bytes: Of a skippable frame: the length of its content; None for one that decodes.
+    """
+
+    length: int
+    content_bytes: int | None = None
+    window_bytes: int = 0
+    checksum_bytes: int = 0
+    dictionary: int = 0
+    skippable_bytes: int | None = None
+
+
+def frame_header(data: bytes | memoryview, at: int = 0) -> FrameHeader | None:
+    """Read the header of the frame that begins at `data[at]`.
+
+    Returns:
+        The header, or None when `data` ends inside it.
+
+    Raises:
+        ValueError: No zstd frame begins there.
+    """
+    here = bytes(data[at : at + HEADER_BYTES])
+    if len(here) < 4:
+        if MAGIC.startswith(here) or here[1:] in (b"", b"\x2a", b"\x2a\x4d"):
+            return None
+        raise ValueError("no zstd frame begins here")
+    if here[:4] != MAGIC:
+        if int.from_bytes(here[:4], "little") & ~0xF != SKIPPABLE_MAGIC:
+            raise ValueError("no zstd frame begins here")
+        return FrameHeader(8, skippable_bytes=int.from_bytes(here[4:8], "little")) if len(here) >= 8 else None
+    if len(here) < 5:
+        return None
+    descriptor = here[4]
+    if descriptor & 0x08:
+        raise ValueError("a reserved bit of the zstd frame header is set")
+    single_segment = descriptor >> 5 & 1
+    dictionary_width = DICTIONARY_WIDTHS[descriptor & 3]
+    content_width = CONTENT_WIDTHS[descriptor >> 6] or single_segment
+    length = 6 - single_segment + dictionary_width + content_width
+    if len(here) < length:
+        return None
+    content_bytes = None
+    if content_width:
+        content_bytes = int.from_bytes(here[length - content_width : length], "little") + (256 if content_width == 2 else 0)
+    if single_segment:
+        window_bytes = content_bytes or 0
+    else:
+        base = 1 << (10 + (here[5] >> 3))
+        window_bytes = base + base // 8 * (here[5] & 7)
+    at_dictionary = 6 - single_segment
+    return FrameHeader(
+        length=length,
+        content_bytes=content_bytes,
+        window_bytes=window_bytes,
+        checksum_bytes=4 if descriptor & 4 else 0,
+        dictionary=int.from_bytes(here[at_dictionary : at_dictionary + dictionary_width], "little"),
+    )
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk over the blocks of one frame that decodes, for bytes that arrive in pieces.
+
+    Args:
+        header: Of the frame.
+        stored_bytes: How far the walk is from the frame's first byte: always between two blocks.
+        raw_bytes_most: What the blocks walked so far decode to at most.
+        finished: Whether the end of the frame, its checksum included, was reached.
+    """
+
+    header: FrameHeader
+    stored_bytes: int = 0
+    raw_bytes_most: int = 0
+    finished: bool = False
+
+    def advance(self, data: bytes | memoryview, at: int, *, raw_bytes: int) -> int:
+        """Walk over whole blocks, from where the walk stands, as far as `data` reaches.
+
+        Args:
+            data: Holds the bytes that follow those walked so far, from `at`.
+            at: Where they begin in `data`.
+            raw_bytes: Stop before what was walked by this call can decode to more than this (one block at least is allowed).
+
+        Returns:
+            The place in `data` up to which the frame was walked; `at` when not even one block is there in whole.
+
+        Raises:
+            ValueError: A block header that cannot be.
+        """
+        size = len(data)
+        begun = at
+        decoded = 0
+        if not self.stored_bytes:
+            if size - at < self.header.length:
+                return at
+            at += self.header.length
+        while not self.finished:
+            if size - at < 3:
+                break
+            block = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+            kind = block >> 1 & 3
+            length = block >> 3
+            if kind == 3 or length > BLOCK_RAW_BYTES:
+                raise ValueError("a zstd block header is damaged")
+            end = at + (4 if kind == 1 else 3 + length)
+            if block & 1:
+                end += self.header.checksum_bytes
+            most = BLOCK_RAW_BYTES if kind == 2 else length
+            if end > size or (decoded and decoded + most > raw_bytes):
+                break
+            at = end
+            decoded += most
+            self.finished = bool(block & 1)
+        if at > begun:
+            self.stored_bytes += at - begun
+            self.raw_bytes_most += decoded
+        return at

@@ -1,0 +1,191 @@
+"""The errors S3 tells its clients, one class for each code, and how our own errors become one of them.
+
+Doors turn an `S3Error` into what their callers expect: an XML document, the fields of WriteGetObjectResponse, a JSON result.
+Codes, statuses and messages are those of the Amazon S3 API reference ("List of error codes").
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from indexer.errors import BinderyError
+
+
+class S3Error(Exception):
+    """Base of all answers that are no success.
+
+    Args:
+        message: For a person; the class's own when it is empty.
+        fields: Further elements of the error document (`Key`, `BucketName`, `ActualObjectSize` ...), in this order.
+
+    Attributes:
+        code: S3's name of the error.
+        http_status: The status of the answer.
+        headers: Headers the answer carries beside the usual ones, names in lower case.
+    """
+
+    code: ClassVar[str]
+    http_status: ClassVar[int]
+    default_message: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", **fields: str) -> None:
+        super().__init__(message or self.default_message)
+        self.message = message or self.default_message
+        self.fields = fields
+        self.headers: tuple[tuple[str, str], ...] = ()
+
+
+class AccessDenied(S3Error):
+    """The caller, or we ourselves, may not read this."""
+
+    code = "AccessDenied"
+    http_status = 403
+    default_message = "Access Denied"
+
+
+class InternalError(S3Error):
+    """A fault of ours that will not pass by itself."""
+
+    code = "InternalError"
+    http_status = 500
+    default_message = "We encountered an internal error. Please try again."
+
+
+class InvalidArgument(S3Error):
+    """A parameter has a value that S3 refuses; `ArgumentName` and `ArgumentValue` tell which."""
+
+    code = "InvalidArgument"
+    http_status = 400
+
+
+class InvalidBucketName(S3Error):
+    """No bucket can have this name."""
+
+    code = "InvalidBucketName"
+    http_status = 400
+    default_message = "The specified bucket is not valid."
+
+
+class InvalidObjectState(S3Error):
+    """The member is there but cannot be read; the message says why."""
+
+    code = "InvalidObjectState"
+    http_status = 403
+
+
+class InvalidPartNumber(S3Error):
+    """The object has no such part."""
+
+    code = "InvalidPartNumber"
+    http_status = 416
+    default_message = "The requested partnumber is not satisfiable"
+
+
+class InvalidRange(S3Error):
+    """No byte of the range is in the object (RFC 9110 15.5.17)."""
+
+    code = "InvalidRange"
+    http_status = 416
+    default_message = "The requested range is not satisfiable"
+
+    def __init__(self, asked: str, size: int) -> None:
+        super().__init__("", RangeRequested=asked, ActualObjectSize=str(size))
+        self.headers = (("content-range", f"bytes */{size}"),)
+
+
+class InvalidRequest(S3Error):
+    """The parts of the request contradict each other, or the answer cannot be given this way; the message says which."""
+
+    code = "InvalidRequest"
+    http_status = 400
+
+
+class InvalidURI(S3Error):
+    """The path is not percent-encoded UTF-8."""
+
+    code = "InvalidURI"
+    http_status = 400
+    default_message = "Couldn't parse the specified URI."
+
+
+class KeyTooLongError(S3Error):
+    """The key has more than 1,024 bytes."""
+
+    code = "KeyTooLongError"
+    http_status = 400
+    default_message = "Your key is too long"
+
+
+class MethodNotAllowed(S3Error):
+    """What would write: this is a reading side."""
+
+    code = "MethodNotAllowed"
+    http_status = 405
+    default_message = "The specified method is not allowed against this resource."
+
+    def __init__(self, method: str) -> None:
+        super().__init__("", Method=method, ResourceType="OBJECT")
+        self.headers = (("allow", "GET, HEAD"),)
+
+
+class NoSuchBucket(S3Error):
+    """Nothing is mounted under this bucket's name."""
+
+    code = "NoSuchBucket"
+    http_status = 404
+    default_message = "The specified bucket does not exist"
+
+
+class NoSuchKey(S3Error):
+    """Absent, for certain: the index was read and has no such name."""
+
+    code = "NoSuchKey"
+    http_status = 404
+    default_message = "The specified key does not exist."
+
+
+class NoSuchVersion(S3Error):
+    """There is one version only, `null`."""
+
+    code = "NoSuchVersion"
+    http_status = 404
+    default_message = "The specified version does not exist."
+
+
+class NotImplementedHere(S3Error):
+    """S3 knows it, we do not serve it."""
+
+    code = "NotImplemented"
+    http_status = 501
+    default_message = "A header or query parameter you provided implies functionality that is not implemented"
+
+
+class PreconditionFailed(S3Error):
+    """`Condition` names the header that failed."""
+
+    code = "PreconditionFailed"
+    http_status = 412
+    default_message = "At least one of the pre-conditions you specified did not hold"
+
+
+class ServiceUnavailable(S3Error):
+    """A fault of ours that may pass: clients try again."""
+
+    code = "ServiceUnavailable"
+    http_status = 503
+    default_message = "Please reduce your request rate."
+
+
+S3_ERRORS: Final[dict[str, type[S3Error]]] = {kind.code: kind for kind in S3Error.__subclasses__()}
+"""Every code we answer, by name."""
+
+
+def from_bindery(error: BinderyError) -> S3Error:
+    """Tell one of our errors to an S3 client, by `indexer.errors.ANSWERS`.
+
+    The facts (which archive, which offset) stay in our log: a client is told what is wrong and what to do, never where the
+    archive lies. The statuses of S3's codes are the same in both tables; a test compares them.
+    """
+    text = f"{error.message}. {error.hint}" if error.hint else error.message
+    code = error.answer.s3_code
+    return InvalidRange("", 0) if code == InvalidRange.code else S3_ERRORS[code](text)

@@ -34,6 +34,9 @@ PAGE_MEMBERS: Final = 1024
 PAGE_EXTENTS: Final = 8192
 """A page is closed before a member whose extents would take it beyond this; a larger member has a page of its own."""
 
+MEMBER_EXTENTS: Final = 2**22
+"""Most extents of one member, and so of one page: a member of 4 TiB in frames of 1 MiB."""
+
 BLOCK_STORED_BYTES: Final = 256 * MIB
 """Largest block a reader will fetch: a page with the extents of one member of 5 TiB in frames of 1 MiB takes about 15 MiB."""
 
@@ -42,6 +45,9 @@ COLUMN_RAW_BYTES: Final = 256 * MIB
 
 DIRECTORY_PAGES: Final = 512
 """Pages told by one directory block: the unit of the third level, so that beyond the first read one more read finds any page."""
+
+DIRECTORY_CHILDREN: Final = 2**22
+"""Most rows believed in a root or directory block: pages for 10^12 members."""
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,166 @@
+"""What a page says of its members beside name, size and place: checksums, ETags, attributes, reasons."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Final
+
+from indexer import attributes
+from indexer.indexfile.block import Block
+from indexer.indexfile.columns import Column, ColumnDamaged, decode_ints, decode_texts, encode_ints, encode_texts
+from indexer.model import DEFAULT_ATTRIBUTES, Attributes
+
+
+class EtagKind(enum.IntEnum):
+    """How a member's ETag is stored."""
+
+    ABSENT = 0
+    MD5 = 1
+    MULTIPART = 2
+    """32 hex digits and `-N`."""
+    TEXT = 3
+
+
+HEX: Final = frozenset("0123456789abcdef")
+MD5_DIGITS: Final = 32
+
+
+def encode_crcs(crcs: Sequence[int | None]) -> dict[int, bytes]:
+    """Write checksums; no columns when no member has one."""
+    absent = [int(crc is None) for crc in crcs]
+    if all(absent):
+        return {}
+    # As they are: checksums do not compress.
+    columns: dict[int, bytes] = {Column.CRC32: b"".join([(crc or 0).to_bytes(4, "little") for crc in crcs])}
+    if any(absent):
+        columns[Column.CRC32_ABSENT] = encode_ints(absent)
+    return columns
+
+
+def decode_crcs(block: Block, members: int) -> Sequence[int | None]:
+    """Read what `encode_crcs` wrote. Raises `ColumnDamaged`."""
+    if Column.CRC32 not in block:
+        return [None] * members
+    raw = block[Column.CRC32]
+    if len(raw) != 4 * members:
+        raise ColumnDamaged("the checksums do not fit the members")
+    crcs = [int.from_bytes(raw[at : at + 4], "little") for at in range(0, len(raw), 4)]
+    if Column.CRC32_ABSENT not in block:
+        return crcs
+    absent = decode_ints(block[Column.CRC32_ABSENT], members)
+    return [None if gone else crc for crc, gone in zip(crcs, absent, strict=True)]
+
+
+def _etag_kind(etag: str | None) -> EtagKind:
+    if etag is None:
+        return EtagKind.ABSENT
+    digest, dash, parts = etag.partition("-")
+    if len(digest) != MD5_DIGITS or not HEX.issuperset(digest):
+        return EtagKind.TEXT
+    if not dash:
+        return EtagKind.MD5
+    whole = parts.isascii() and parts.isdigit() and len(parts) <= 9 and str(int(parts)) == parts
+    return EtagKind.MULTIPART if whole else EtagKind.TEXT
+
+
+def encode_etags(etags: Sequence[str | None]) -> dict[int, bytes]:
+    """Write ETags: MD5s as 16 bytes, others as text; no columns when no member has one."""
+    kinds = [_etag_kind(etag) for etag in etags]
+    if max(kinds) == EtagKind.ABSENT:
+        return {}
+    columns: dict[int, bytes] = {Column.ETAG_KIND: encode_ints(kinds)}
+    told = list(zip(kinds, etags, strict=True))
+    hexes = [etag[:MD5_DIGITS] for kind, etag in told if etag and kind in (EtagKind.MD5, EtagKind.MULTIPART)]
+    parts = [int(etag[MD5_DIGITS + 1 :]) for kind, etag in told if etag and kind == EtagKind.MULTIPART]
+    texts = [etag.encode() for kind, etag in told if etag is not None and kind == EtagKind.TEXT]
+    if hexes:
+        columns[Column.ETAG_MD5] = bytes.fromhex("".join(hexes))
+    if parts:
+        columns[Column.ETAG_PARTS] = encode_ints(parts)
+    if texts:
+        columns[Column.ETAG_TEXT] = encode_texts(texts)
+    return columns
+
+
+def decode_etags(block: Block, members: int) -> Sequence[str | None]:
+    """Read what `encode_etags` wrote. Raises `ColumnDamaged`."""
+    if Column.ETAG_KIND not in block:
+        return [None] * members
+    kinds = decode_ints(block[Column.ETAG_KIND], members)
+    digits = block[Column.ETAG_MD5].hex()
+    hexes = [digits[at : at + MD5_DIGITS] for at in range(0, len(digits), MD5_DIGITS)]
+    if len(digits) == MD5_DIGITS * members and max(kinds) == EtagKind.MD5 == min(kinds):
+        return hexes
+    each_hex = iter(hexes)
+    each_part = iter(decode_ints(block[Column.ETAG_PARTS], sum(1 for kind in kinds if kind == EtagKind.MULTIPART)))
+    each_text = iter(decode_texts(block[Column.ETAG_TEXT]))
+    etags: list[str | None] = []
+    try:
+        for kind in kinds:
+            match kind:
+                case EtagKind.ABSENT:
+                    etags.append(None)
+                case EtagKind.MD5:
+                    etags.append(next(each_hex))
+                case EtagKind.MULTIPART:
+                    etags.append(f"{next(each_hex)}-{next(each_part)}")
+                case EtagKind.TEXT:
+                    etags.append(next(each_text).decode())
+                case _:
+                    raise ColumnDamaged("an ETag is of an unknown kind")
+    except StopIteration:
+        raise ColumnDamaged("the ETags do not fit the members") from None
+    return etags
+
+
+def _encode_table(values: Sequence[bytes], ordinals: Column, texts: Column) -> dict[int, bytes]:
+    """Tell each distinct value once; 0 stands for the empty one."""
+    places: dict[bytes, int] = {b"": 0}
+    for value in values:
+        places.setdefault(value, len(places))
+    return {ordinals: encode_ints([places[value] for value in values]), texts: encode_texts(list(places)[1:])}
+
+
+def _decode_table(block: Block, members: int, ordinals: Column, texts: Column) -> tuple[Sequence[int], list[bytes]]:
+    places = decode_ints(block[ordinals], members)
+    values = [b"", *decode_texts(block[texts])]
+    if min(places) < 0 or max(places) >= len(values):
+        raise ColumnDamaged("a text is missing")
+    return places, values
+
+
+def decode_attributes(block: Block, members: int) -> Sequence[Attributes]:
+    """Read what `encode_attributes` wrote. Raises `ColumnDamaged`."""
+    if Column.ATTRIBUTES not in block:
+        return [DEFAULT_ATTRIBUTES] * members
+    places, values = _decode_table(block, members, Column.ATTRIBUTES, Column.ATTRIBUTE_TEXTS)
+    try:
+        known = [attributes.decode(value) for value in values]
+    except ValueError as fault:
+        raise ColumnDamaged(str(fault)) from None
+    return [known[place] for place in places]
+
+
+def decode_unreadables(block: Block, members: int) -> Sequence[str | None]:
+    """Read what `encode_unreadables` wrote. Raises `ColumnDamaged`."""
+    if Column.UNREADABLE not in block:
+        return [None] * members
+    places, values = _decode_table(block, members, Column.UNREADABLE, Column.UNREADABLE_TEXTS)
+    reasons = [None, *[value.decode() for value in values[1:]]]
+    return [reasons[place] for place in places]
+
+
+def encode_attributes(all_attributes: Sequence[Attributes]) -> dict[int, bytes]:
+    """Write attributes, each distinct one once; no columns when all are the default."""
+    if all(item is DEFAULT_ATTRIBUTES or item == DEFAULT_ATTRIBUTES for item in all_attributes):
+        return {}
+    return _encode_table([attributes.encode(item) for item in all_attributes], Column.ATTRIBUTES, Column.ATTRIBUTE_TEXTS)
+
+
+def encode_unreadables(unreadables: Sequence[str | None]) -> dict[int, bytes]:
+    """Write the reasons why members cannot be read; no columns when all can."""
+    if not any(unreadables):
+        return {}
+    reasons = [(reason or "").encode() for reason in unreadables]
+    return _encode_table(reasons, Column.UNREADABLE, Column.UNREADABLE_TEXTS)

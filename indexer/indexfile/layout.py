@@ -1,0 +1,85 @@
+"""The frame of an index file: what stands at its very beginning and end.
+
+    magic and version (16 bytes) | pages | directory blocks | root block | trailer (64 bytes)
+
+Everything a reader needs first stands last, so that one read of the tail opens the file.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from indexer.errors import IndexDamaged, IndexUnsupported
+from indexer.limits import BLOCK_STORED_BYTES
+
+MAGIC: Final = b"BINDERYX"
+MAJOR: Final = 1
+"""A reader refuses another major version."""
+MINOR: Final = 0
+"""A reader passes over what a later minor version added."""
+HEADER: Final = MAGIC + struct.pack("<HHI", MAJOR, MINOR, 0)
+SUFFIX: Final = ".bindery"
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """The last 64 bytes of an index file.
+
+        u64 root start | u64 root bytes | u64 file bytes | u64 members | u64 tag | u32 must-know flags | u16 major | u16 minor
+        | u32 zero | u32 crc32 of all before | magic
+
+    Args:
+        root_start: Offset of the root block.
+        root_bytes: Its length.
+        file_bytes: Length of the whole file.
+        members: How many members it holds.
+        tag: Which archive it belongs to (`block.tag_of`).
+    """
+
+    root_start: int
+    root_bytes: int
+    file_bytes: int
+    members: int
+    tag: int
+
+    FORM: ClassVar = struct.Struct("<QQQQQIHHI")
+    BYTES: ClassVar = FORM.size + 4 + len(MAGIC)
+
+    def encode(self) -> bytes:
+        """Write the 64 bytes."""
+        body = self.FORM.pack(self.root_start, self.root_bytes, self.file_bytes, self.members, self.tag, 0, MAJOR, MINOR, 0)
+        return body + zlib.crc32(body).to_bytes(4, "little") + MAGIC
+
+    @classmethod
+    def decode(cls, tail: bytes, *, file_bytes: int, index: str) -> Trailer:
+        """Read the end of a file.
+
+        Args:
+            tail: The last bytes of the file, at least 64 of them if it has so many.
+            file_bytes: How long the file really is.
+            index: Its URL, for errors.
+
+        Raises:
+            IndexDamaged: It is no index, is cut off, or its checksum is wrong.
+            IndexUnsupported: It is of a later major version or has flags this program does not know.
+        """
+        facts = {"index": index, "section": "trailer"}
+        hint = "Build it anew with `bindery index`."
+        if len(tail) < cls.BYTES or tail[-len(MAGIC) :] != MAGIC:
+            raise IndexDamaged("this is no index file, or its end is missing", hint=hint, **facts)
+        body = tail[-cls.BYTES : -12]
+        if zlib.crc32(body) != int.from_bytes(tail[-12:-8], "little"):
+            raise IndexDamaged("the index is damaged: the checksum is wrong", hint=hint, **facts)
+        root_start, root_bytes, told_bytes, members, tag, flags, major, minor, _ = cls.FORM.unpack(body)
+        if major != MAJOR or flags:
+            raise IndexUnsupported(
+                f"the index is of format {major}.{minor} (flags {flags:#x}), this program reads {MAJOR}.x",
+                hint="Use a later version of bindery.",
+                **facts,
+            )
+        if told_bytes != file_bytes or root_bytes > BLOCK_STORED_BYTES or root_start + root_bytes != file_bytes - cls.BYTES:
+            raise IndexDamaged("the index is damaged: its length is not what it was", hint=hint, **facts)
+        return cls(root_start, root_bytes, told_bytes, members, tag)

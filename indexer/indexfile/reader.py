@@ -1,0 +1,227 @@
+"""Reads an index file: one read of the tail opens it, one more finds any name, one more lists any thousand names.
+
+Sans-IO: everything here asks (`indexer.asks`) and is driven from outside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, MutableMapping
+from typing import Final
+
+from indexer.asks import Steps, spans, tail
+from indexer.errors import IndexMissing, ObjectMissing
+from indexer.indexfile.block import Block, BlockKind, tag_of
+from indexer.indexfile.columns import Column
+from indexer.indexfile.directory import Children
+from indexer.indexfile.layout import Trailer
+from indexer.indexfile.page import Page
+from indexer.limits import TAIL_BYTES
+from indexer.model import Identity, Member, Span
+
+PageKey = tuple[str, int]
+"""An index's digest and the offset of a page in it."""
+
+TEXT_FACTS: Final = ("archive_etag", "kind")
+NUMBER_FACTS: Final = ("archive_size", "bytes", "members", "pages", "unreadable")
+
+
+def open_index(url: str, *, pages: MutableMapping[PageKey, Page] | None = None) -> Steps[Index]:
+    """Open the index at `url`.
+
+    Args:
+        url: Where the index file is.
+        pages: Where decoded pages are kept; a fresh dict of its own when None. It may be shared by many indexes and may forget.
+
+    Returns:
+        The index, ready for look-ups.
+
+    Raises:
+        IndexMissing: There is nothing at `url`.
+        IndexDamaged, IndexUnsupported: What is there cannot be used.
+
+    Cost:
+        One request of at most `TAIL_BYTES` (128 KiB) up to some 10^8 members, one more beyond.
+    """
+    try:
+        identity, data = yield from tail(url, TAIL_BYTES)
+    except ObjectMissing:
+        raise IndexMissing("there is no index", hint="Build it with `bindery index`.", index=url) from None
+    trailer = Trailer.decode(data, file_bytes=identity.size, index=url)
+    held = Span(identity.size - len(data), identity.size)
+    root_span = Span(trailer.root_start, trailer.root_start + trailer.root_bytes)
+    if root_span.start >= held.start:
+        root = data[root_span.start - held.start : root_span.stop - held.start]
+    else:
+        (root,) = yield from spans(identity, root_span)
+    block = Block(root, BlockKind.ROOT, trailer.tag, index=url, section="root")
+    return Index(identity, trailer, block, data, {} if pages is None else pages)
+
+
+class Index:
+    """An open index of one archive.
+
+    Args:
+        identity: Which version of which object the index is.
+        trailer: Its trailer.
+        root: Its root block.
+        held: The last bytes of the file, as read; what lies in them is never asked for.
+        pages: Where decoded pages are kept.
+    """
+
+    __slots__ = (
+        "_directories",
+        "_directory_cache",
+        "_held",
+        "_held_start",
+        "_pages",
+        "_tag",
+        "archive_etag",
+        "archive_size",
+        "bytes",
+        "digest",
+        "facts",
+        "identity",
+        "kind",
+        "members",
+        "unreadable",
+    )
+
+    def __init__(
+        self, identity: Identity, trailer: Trailer, root: Block, held: bytes, pages: MutableMapping[PageKey, Page]
+    ) -> None:
+        self.identity = identity
+        self.digest = identity.digest
+        self.facts = _facts(root)
+        self.archive_etag = str(self.facts["archive_etag"])
+        self.archive_size = int(self.facts["archive_size"])
+        self.kind = str(self.facts["kind"])
+        self.members = int(self.facts["members"])
+        self.bytes = int(self.facts["bytes"])
+        self.unreadable = int(self.facts["unreadable"])
+        self._tag = tag_of(self.archive_etag, self.archive_size)
+        self._held, self._held_start = held, identity.size - len(held)
+        self._pages = pages
+        self._directory_cache: dict[int, Children] = {}
+        self._directories = Children(root)
+        if self._tag != trailer.tag or (len(self._directories) == 0) != (self.members == 0):
+            raise root.damaged("it contradicts itself")
+
+    def archive(self, url: str) -> Identity:
+        """The version of the archive at `url` that this index describes: what to read its members with."""
+        return Identity(url, self.archive_etag, self.archive_size)
+
+    def find(self, name: bytes) -> Steps[Member | None]:
+        """Find the member of this name.
+
+        Args:
+            name: UTF-8 bytes.
+
+        Returns:
+            The member, or None if the archive has none of this name.
+
+        Raises:
+            IndexDamaged: What was read does not prove itself.
+
+        Cost:
+            No request when the page is known or lies in the tail; else one for the page (about 20 KiB); one more before it when the
+            index has more than about 10^7 members and the directory block is not known yet.
+        """
+        if len(self._directories) == 0:
+            return None
+        place = self._directories.holding(name)
+        directory = yield from self._directory(place)
+        (page,) = yield from self._read_pages(place, directory, directory.holding(name), 1)
+        return page.find(name)
+
+    def window(self, start: bytes, want: int) -> Steps[list[Member]]:
+        """Read members in name order.
+
+        Args:
+            start: The first name wanted; members with lesser names are left out.
+            want: How many are wanted, at least 1.
+
+        Returns:
+            Members with names >= `start`: at least `want` of them unless the archive ends before, more where a page has more.
+
+        Raises:
+            IndexDamaged: What was read does not prove itself.
+
+        Cost:
+            One request for all pages it takes that are not known yet (they lie side by side), where `want` members lie under one
+            directory block; one more for each further directory block.
+        """
+        found: list[Member] = []
+        if len(self._directories) == 0:
+            return found
+        place = self._directories.holding(start)
+        while len(found) < want and place < len(self._directories):
+            directory = yield from self._directory(place)
+            first = directory.holding(start) if not found else 0
+            pages = self._pages_for(directory, first, start, want - len(found))
+            for page in (yield from self._read_pages(place, directory, first, pages)):
+                members = page.members()
+                found.extend(members if members[0].name >= start else [member for member in members if member.name >= start])
+            if first + pages >= len(directory):
+                place += 1
+            elif len(found) < want:
+                start = directory.keys[first + pages]
+        return found
+
+    @staticmethod
+    def _pages_for(directory: Children, first: int, start: bytes, want: int) -> int:
+        """How many pages from `first` surely hold `want` members, when the first one may hold only one that counts."""
+        sure = directory.members[first] if directory.keys[first] >= start else 1
+        pages = 1
+        while sure < want and first + pages < len(directory):
+            sure += directory.members[first + pages]
+            pages += 1
+        return pages
+
+    def _directory(self, place: int) -> Steps[Children]:
+        known = self._directory_cache.get(place)
+        if known is None:
+            (data,) = yield from self._blocks([self._directories.spans[place]])
+            block = Block(data, BlockKind.DIRECTORY, self._tag, index=self.identity.url, section=f"directory {place}")
+            known = self._directory_cache[place] = Children(block)
+            if len(known) == 0:
+                raise block.damaged("a directory is empty")
+        return known
+
+    def _read_pages(self, place: int, directory: Children, first: int, count: int) -> Steps[list[Page]]:
+        wanted = directory.spans[first : first + count]
+        pages = {span: self._pages.get((self.digest, span.start)) for span in wanted}
+        missing = [span for span, page in pages.items() if page is None]
+        if missing:
+            for span, data in zip(missing, (yield from self._blocks(missing)), strict=True):
+                section = f"page at {span.start} of directory {place}"
+                page = Page(data, self._tag, index=self.identity.url, section=section)
+                pages[span] = self._pages[self.digest, span.start] = page
+        return [page for page in pages.values() if page is not None]
+
+    def _blocks(self, wanted: list[Span]) -> Steps[list[bytes]]:
+        """Read blocks, from the tail where they lie in it."""
+        blocks = [self._from_held(span) for span in wanted]
+        missing = [span for span, data in zip(wanted, blocks, strict=True) if data is None]
+        if not missing:
+            return [data for data in blocks if data is not None]
+        fetched = iter((yield from spans(self.identity, *missing)))
+        return [next(fetched) if data is None else data for data in blocks]
+
+    def _from_held(self, span: Span) -> bytes | None:
+        if span.start < self._held_start:
+            return None
+        return self._held[span.start - self._held_start : span.stop - self._held_start]
+
+
+def _facts(root: Block) -> Mapping[str, str | int | bool]:
+    try:
+        facts: Mapping[str, str | int | bool] = json.loads(root[Column.FACTS])
+        whole = all(isinstance(facts[name], str) for name in TEXT_FACTS) and all(
+            type(facts[name]) is int and int(facts[name]) >= 0 for name in NUMBER_FACTS
+        )
+    except (ValueError, KeyError, TypeError):
+        whole, facts = False, {}
+    if not whole:
+        raise root.damaged("its facts are not told")
+    return facts

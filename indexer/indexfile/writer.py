@@ -1,0 +1,168 @@
+"""Writes an index file from members in name order, in one pass and flat memory; the same members give the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import zstandard
+
+from indexer.indexfile.block import BlockKind, encode_block, new_compressor, tag_of
+from indexer.indexfile.columns import Column
+from indexer.indexfile.directory import Child, encode_children, separator
+from indexer.indexfile.layout import HEADER, Trailer
+from indexer.indexfile.page import encode_page
+from indexer.limits import DIRECTORY_PAGES, PAGE_EXTENTS, PAGE_MEMBERS, PAGE_STORED_BYTES
+from indexer.model import Member
+
+FIRST_PAGE_MEMBERS: Final = 384
+"""Members in the first page, before it is known how small they become."""
+TAR_LAYOUT: Final = (512, 512)
+PLAIN_LAYOUT: Final = (1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """What an index says of its archive as a whole.
+
+    Args:
+        etag: The archive's ETag without quotes.
+        size: Its length in bytes.
+        kind: As `formats.KINDS` names it.
+        facts: Whatever else is worth telling, flat and JSON-ready; keys are sorted when written.
+    """
+
+    etag: str
+    size: int
+    kind: str
+    facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_index` wrote: counts, and the length of the file in bytes."""
+
+    members: int
+    member_bytes: int
+    unreadable: int
+    pages: int
+    index_bytes: int
+
+
+def write_index(members: Iterable[Member], archive: ArchiveFacts, out: Callable[[bytes], object]) -> Written:
+    """Write an index file.
+
+    Args:
+        members: Sorted by name in byte order, no name twice.
+        archive: What they lie in.
+        out: Takes the bytes of the file, piece by piece in order.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: The members are not in order.
+    """
+    return _Writer(archive, out).write(members)
+
+
+class _Writer:
+    """The state of one file on its way out."""
+
+    def __init__(self, archive: ArchiveFacts, out: Callable[[bytes], object]) -> None:
+        self.archive, self.out = archive, out
+        self.tag = tag_of(archive.etag, archive.size)
+        self.align, self.lead = TAR_LAYOUT if archive.kind.startswith(("tar", "tgz")) else PLAIN_LAYOUT
+        self.compressor: zstandard.ZstdCompressor = new_compressor()
+        self.written = 0
+        self.last_name: bytes | None = None
+        self.page_members = FIRST_PAGE_MEMBERS
+        self.page_start = 0
+        self.pages: list[Child] = []
+        self.directories: list[tuple[Child, bytes]] = []
+        self.members = self.member_bytes = self.unreadable = 0
+
+    def write(self, members: Iterable[Member]) -> Written:
+        """Write the whole file."""
+        self._put(HEADER)
+        self.page_start = self.written
+        waiting: list[Member] = []
+        extents = 0
+        for member in members:
+            count = len(member.extents)
+            if waiting and (len(waiting) >= self.page_members or extents + count > PAGE_EXTENTS):
+                self._page(waiting)
+                waiting, extents = [], 0
+            waiting.append(member)
+            extents += count
+        if waiting:
+            self._page(waiting)
+        pages = sum(child.pages for child, _ in self.directories) + len(self.pages)
+        self._directory()
+        self._root(pages)
+        return Written(self.members, self.member_bytes, self.unreadable, pages, self.written)
+
+    def _put(self, data: bytes) -> None:
+        self.out(data)
+        self.written += len(data)
+
+    def _page(self, members: list[Member]) -> None:
+        data = encode_page(members, self.tag, align=self.align, lead=self.lead, compressor=self.compressor)
+        count = len(members)
+        self.page_members = min(max(PAGE_STORED_BYTES * count // len(data), 1), PAGE_MEMBERS)
+        if len(data) > PAGE_STORED_BYTES + PAGE_STORED_BYTES // 4 and count > 1:
+            self._page(members[: count // 2])
+            self._page(members[count // 2 :])
+            return
+        first = members[0].name
+        if self.last_name is None:
+            key = b""
+        elif first <= self.last_name:
+            raise ValueError(f"members are not in order: {first!r} comes after {self.last_name!r}")
+        else:
+            key = separator(self.last_name, first)
+        if len(self.pages) == DIRECTORY_PAGES:
+            self._directory()
+        self.pages.append(Child(key, len(data), count, 1))
+        self.last_name = members[-1].name
+        self.members += count
+        self.member_bytes += sum(member.size for member in members)
+        self.unreadable += sum(1 for member in members if member.unreadable is not None)
+        self._put(data)
+
+    def _directory(self) -> None:
+        """Close the directory block of the pages so far; it is written behind all pages."""
+        if not self.pages:
+            return
+        data = encode_block(BlockKind.DIRECTORY, self.tag, encode_children(self.pages, self.page_start), self.compressor)
+        total = sum(page.members for page in self.pages)
+        self.directories.append((Child(self.pages[0].key, len(data), total, len(self.pages)), data))
+        self.page_start += sum(page.stored_bytes for page in self.pages)
+        self.pages = []
+
+    def _root(self, pages: int) -> None:
+        start = self.written
+        for _, data in self.directories:
+            self._put(data)
+        root_start = self.written
+        told = {
+            **self.archive.facts,
+            "archive_etag": self.archive.etag,
+            "archive_size": self.archive.size,
+            "bytes": self.member_bytes,
+            "kind": self.archive.kind,
+            "members": self.members,
+            "pages": pages,
+            "unreadable": self.unreadable,
+        }
+        columns: dict[int, bytes] = {
+            Column.FACTS: json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        }
+        if self.directories:
+            columns |= encode_children([child for child, _ in self.directories], start)
+        root = encode_block(BlockKind.ROOT, self.tag, columns, self.compressor)
+        self._put(root)
+        file_bytes = self.written + Trailer.BYTES
+        self._put(Trailer(root_start, len(root), file_bytes, self.members, self.tag).encode())

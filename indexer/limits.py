@@ -72,6 +72,12 @@ DECODE_PIECE_BYTES: Final = 1 * MIB
 DECODE_WINDOW_BYTES: Final = 128 * MIB
 """Largest window or dictionary a decoder may take: what `zstd` and `xz -9` accept and use without being asked for more."""
 
+WHOLE_FRAME_BYTES: Final = 4 * MIB
+"""Largest frame, stored or decoded, that is fetched and decoded in one go when a member is read; a larger one in pieces."""
+
+ZERO_PIECE_BYTES: Final = 256 * KIB
+"""Zeros of a sparse member are handed out in pieces of this length."""
+
 ZIP_LOCAL_SLACK_BYTES: Final = 64
 """Bytes read beyond what the central directory says of a local header, because its extra field may be longer (APPNOTE 4.3.7)."""
 

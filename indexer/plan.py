@@ -1,0 +1,278 @@
+"""Reads a member: from its extents to the spans to fetch, and from their bytes to the member's.
+
+No line in here knows what kind of archive it serves: zip, tar.zst and squashfs members are read alike. Sans-IO.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Iterator, MutableMapping
+from typing import Any, Final, NamedTuple
+
+from indexer.asks import Ask, Body, Need, Steps, span
+from indexer.codecs import decode, decoder
+from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, RangeInvalid
+from indexer.limits import FRAME_RAW_BYTES, REQUEST_BYTES, WHOLE_FRAME_BYTES, ZERO_PIECE_BYTES, ZIP_LOCAL_SLACK_BYTES
+from indexer.model import Codec, Frame, Identity, Member, Span
+from indexer.ranges import pieces
+
+FrameKey = tuple[str, int]
+"""An archive's digest and the offset of a frame in it."""
+
+FrameCache = MutableMapping[FrameKey, bytes]
+"""Decoded frames, each from its first byte as far as it was needed."""
+
+ZIP_LOCAL_HEADER: Final = b"PK\3\4"
+ZIP_LOCAL_HEADER_BYTES: Final = 30
+"""Fixed part of a zip local header; the lengths of name and extra field stand at 26 and 28 (APPNOTE 4.3.7)."""
+
+
+class Part(NamedTuple):
+    """Decoded bytes `[start, stop)` of a frame; zeros when there is no frame."""
+
+    frame: Frame | None
+    start: int
+    stop: int
+
+
+def read(of: Identity, member: Member, start: int, stop: int, *, frames: FrameCache | None = None) -> Body:
+    """Read the bytes `[start, stop)` of a member.
+
+    Args:
+        of: The archive, in the version its index describes.
+        member: From that index.
+        start: First byte wanted.
+        stop: Behind the last byte wanted; at most the member's size.
+        frames: Where decoded frames are kept between reads; None keeps none.
+
+    Yields:
+        Asks for the frames that hold those bytes, and the bytes. A member read whole whose checksum is known is checked before its
+        last piece is handed out.
+
+    Raises:
+        MemberUnreadable: It is encrypted or coded in a way that cannot be decoded here.
+        MemberDamaged: Its bytes do not decode, or do not match its checksum.
+        RangeInvalid: The bytes lie outside of the member.
+        ObjectReplaced: The archive is another version by now.
+
+    Cost:
+        One dependent step for each `REQUEST_BYTES` of stored frames (the next is named ahead); for one small member that is one
+        request for one frame. Memory: those bytes, and one decoded frame of at most `WHOLE_FRAME_BYTES`.
+    """
+    facts = {"archive": of.url, "member": member.key}
+    if member.unreadable is not None:
+        raise MemberUnreadable(f"this member cannot be read: {member.unreadable}", **facts)
+    if not 0 <= start <= stop <= member.size:
+        raise RangeInvalid(f"bytes {start} to {stop} are not in a member of {member.size} bytes", **facts)
+    parts = _parts(member, start, stop)
+    for frame, _, end in parts:
+        if frame is not None and (end > frame.raw_bytes or frame.start + frame.stored_bytes > of.size):
+            raise MemberDamaged("its place lies outside of the archive", offset=frame.start, **facts)
+    body = _read_parts(of, parts, frames)
+    if start == 0 and stop == member.size and member.crc32 is not None:
+        body = _checked(body, member.crc32)
+    try:
+        yield from body
+    except (MemberDamaged, MemberUnreadable) as error:
+        raise type(error)(error.message, hint=error.hint, **{**facts, **error.facts}) from error
+
+
+def _parts(member: Member, start: int, stop: int) -> list[Part]:
+    """The parts of frames that `[start, stop)` of a member consists of."""
+    parts = []
+    at = 0
+    for frame, offset, length in member.extents:
+        first, last = max(start - at, 0), min(stop - at, length)
+        if first < last:
+            parts.append(Part(frame, offset + first, offset + last))
+        at += length
+        if at >= stop:
+            break
+    if sum(part.stop - part.start for part in parts) != stop - start:
+        raise MemberDamaged("its extents do not add up to its size", member=member.key)
+    return parts
+
+
+def _checked(body: Body, crc32: int) -> Body:
+    """Hand out a body one piece behind, so that its last piece goes out only if the checksum is right."""
+    checksum, held = 0, b""
+    reply: Any = None
+    error: BinderyError | None = None
+    while True:
+        try:
+            asked = body.send(reply) if error is None else body.throw(error)
+        except StopIteration:
+            break
+        reply = error = None
+        if isinstance(asked, bytes):
+            checksum = zlib.crc32(asked, checksum)
+            if held:
+                yield held
+            held = asked
+            continue
+        try:
+            reply = yield asked
+        except BinderyError as raised:
+            error = raised
+    if checksum != crc32:
+        raise MemberDamaged(f"its bytes have the checksum {checksum:08x}, it was stored with {crc32:08x}")
+    if held:
+        yield held
+
+
+def _read_parts(of: Identity, parts: list[Part], frames: FrameCache | None) -> Body:
+    groups = list(_groups(of, parts, frames))
+    for position, group in enumerate(groups):
+        following = groups[position + 1].spans if position + 1 < len(groups) else ()
+        yield from group.read(of, frames, following)
+
+
+def _groups(of: Identity, parts: list[Part], frames: FrameCache | None) -> Iterator[_Group]:
+    """Cut parts into groups that are asked for together: as many as fit one request, a large frame by itself."""
+    group = _Group()
+    for part in parts:
+        if part.frame is not None and max(part.frame.raw_bytes, part.frame.stored_bytes) > WHOLE_FRAME_BYTES:
+            if group.parts:
+                yield group
+            yield _Large(part)
+            group = _Group()
+            continue
+        if group.stored_bytes and part.frame is not None and group.stored_bytes + part.frame.stored_bytes > REQUEST_BYTES:
+            yield group
+            group = _Group()
+        group.add(of, part, frames)
+    if group.parts:
+        yield group
+
+
+class _Group:
+    """Parts whose frames are asked for at once and decoded one after another."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Part, int | None]] = []  # each with its place among the spans, if it is to be fetched
+        self.spans: tuple[Span, ...] = ()
+        self.stored_bytes = 0
+
+    def add(self, of: Identity, part: Part, frames: FrameCache | None) -> None:
+        """Take one more part."""
+        place = None
+        if part.frame is not None and len(_known(of, part.frame, frames)) < part.stop:
+            wanted = _frame_span(of, part.frame)
+            if wanted not in self.spans[-1:]:
+                self.spans = (*self.spans, wanted)
+                self.stored_bytes += wanted.length
+            place = len(self.spans) - 1
+        self.parts.append((part, place))
+
+    def read(self, of: Identity, frames: FrameCache | None, ahead: tuple[Span, ...]) -> Body:
+        """Ask for the frames and hand out the parts."""
+        fetched: list[bytes] = (yield Need(of, self.spans, ahead)) if self.spans else []
+        for part, place in self.parts:
+            if part.frame is None:
+                yield from _zeros(part.stop - part.start)
+                continue
+            decoded = _known(of, part.frame, frames)
+            if len(decoded) < part.stop:
+                # A frame that is wanted a second time will be wanted again: decode all of it then.
+                again = bool(decoded) or place is None
+                upto = part.frame.raw_bytes if again and part.frame.raw_bytes <= FRAME_RAW_BYTES else part.stop
+                stored = fetched[place] if place is not None else (yield from _fetch(of, part.frame))
+                decoded = yield from _decode(of, part.frame, stored, upto)
+                if frames is not None and len(decoded) <= FRAME_RAW_BYTES:
+                    frames[of.digest, part.frame.start] = decoded
+            yield decoded[part.start : part.stop]
+
+
+class _Large(_Group):
+    """Part of a frame that is too large to be decoded at once: fetched and decoded piece by piece."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        assert part.frame is not None  # noqa: S101 - only such parts are made large
+        self.frame, self.start, self.stop = part.frame, part.start, part.stop
+
+    def read(self, of: Identity, frames: FrameCache | None, ahead: tuple[Span, ...]) -> Body:  # noqa: ARG002 - too large to keep
+        """Ask for the frame piece by piece and hand out the part."""
+        frame, at = self.frame, 0
+        data_start = yield from _data_start(of, frame)
+        wanted = Span(data_start, data_start + frame.stored_bytes)
+        if frame.codec is Codec.STORED:
+            wanted = Span(data_start + self.start, data_start + self.stop)
+            at = self.start
+        unpack = decoder(frame.codec)
+        steps = pieces(wanted, REQUEST_BYTES)
+        for position, step in enumerate(steps):
+            following = (steps[position + 1],) if position + 1 < len(steps) else ahead
+            (stored,) = yield Need(of, (step,), following)
+            for piece in _located(frame, unpack.feed(stored)):
+                first, last = max(self.start - at, 0), min(self.stop - at, len(piece))
+                if first < last:
+                    yield piece[first:last]
+                at += len(piece)
+                if at >= self.stop:
+                    return
+        raise MemberDamaged(f"its frame ends after {at} of {self.stop} bytes", offset=frame.start)
+
+
+def _known(of: Identity, frame: Frame, frames: FrameCache | None) -> bytes:
+    """What is decoded already of a frame, from its first byte."""
+    return frames.get((of.digest, frame.start), b"") if frames is not None else b""
+
+
+def _frame_span(of: Identity, frame: Frame) -> Span:
+    """What to fetch of a frame; behind a zip local header of guessed length, a little more than its stored bytes."""
+    slack = ZIP_LOCAL_SLACK_BYTES if frame.lead_bytes else 0
+    return Span(frame.start, min(frame.start + frame.lead_bytes + frame.stored_bytes + slack, of.size))
+
+
+def _fetch(of: Identity, frame: Frame) -> Steps[bytes]:
+    return (yield from span(of, *_frame_span(of, frame)))
+
+
+def _decode(of: Identity, frame: Frame, fetched: bytes, upto: int) -> Steps[bytes]:
+    """Decode the first `upto` bytes of a frame that was fetched."""
+    stored = memoryview(fetched)
+    if frame.lead_bytes:
+        lead = _zip_lead(frame, fetched)
+        missing = frame.start + lead + frame.stored_bytes - (frame.start + len(fetched))
+        if missing > 0:  # the local header is longer than the central directory let us guess
+            if frame.start + lead + frame.stored_bytes > of.size:
+                raise MemberDamaged("its bytes run past the end of the archive", offset=frame.start)
+            start = frame.start + len(fetched)
+            stored = memoryview(fetched + (yield from span(of, start, start + missing)))
+        stored = stored[lead:]
+    try:
+        return decode(frame.codec, stored[: frame.stored_bytes], upto)
+    except (MemberDamaged, MemberUnreadable) as error:
+        raise type(error)(error.message, hint=error.hint, offset=frame.start) from error
+
+
+def _data_start(of: Identity, frame: Frame) -> Steps[int]:
+    """Where the stored bytes of a frame begin; costs a request where a zip local header stands before them."""
+    if not frame.lead_bytes:
+        return frame.start
+    lead = _zip_lead(frame, (yield from span(of, frame.start, min(frame.start + ZIP_LOCAL_HEADER_BYTES, of.size))))
+    if frame.start + lead + frame.stored_bytes > of.size:
+        raise MemberDamaged("its bytes run past the end of the archive", offset=frame.start)
+    return frame.start + lead
+
+
+def _zip_lead(frame: Frame, header: bytes) -> int:
+    """The true length of the zip local header that `header` begins with."""
+    if len(header) < ZIP_LOCAL_HEADER_BYTES or not header.startswith(ZIP_LOCAL_HEADER):
+        raise MemberDamaged("there is no zip local header where the directory says", offset=frame.start)
+    return ZIP_LOCAL_HEADER_BYTES + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+
+
+def _located(frame: Frame, decoded: Iterator[bytes]) -> Generator[bytes, None, None]:
+    """Add to a decoding error where its frame lies."""
+    try:
+        yield from decoded
+    except (MemberDamaged, MemberUnreadable) as error:
+        raise type(error)(error.message, hint=error.hint, offset=frame.start) from error
+
+
+def _zeros(length: int) -> Generator[Ask | bytes, Any, None]:
+    piece = bytes(min(length, ZERO_PIECE_BYTES))
+    for at in range(0, length, ZERO_PIECE_BYTES):
+        yield piece if length - at >= len(piece) else piece[: length - at]

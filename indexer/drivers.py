@@ -1,21 +1,23 @@
-"""Drivers: run what asks (`indexer.asks`) against what can answer (`indexer.source`), with or without an event loop.
+"""Drivers: run what asks (`indexer.asks`) against what can answer (`indexer.source`), in the caller's thread.
 
-There is one pair for computations (`run`, `run_async`) and one for bodies (`stream`, `stream_async`). An error raised by the
-source is thrown into the parser at the place that asked, so that it can add what it knows or try again.
+There is one driver for computations (`run`) and one for bodies (`stream`); `indexer.drivers_async` has the same pair for an event
+loop, apart from this one because loading asyncio costs 30 ms of a cold start. An error raised by the source is thrown into the
+parser at the place that asked, so that it can add what it knows or try again.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor, Future
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from indexer.asks import Ask, Body, Need, NeedHead, NeedTail, Steps
 from indexer.errors import BinderyError
-from indexer.model import Identity, Span
-from indexer.source import AsyncSource, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from concurrent.futures import Executor, Future
+
+    from indexer.model import Identity, Span
+    from indexer.source import Source
 
 T = TypeVar("T")
 
@@ -29,17 +31,6 @@ def answer(ask: Ask, source: Source) -> object:
             return source.tail(ask.url, ask.length)
         case NeedHead():
             return source.head(ask.url)
-
-
-async def answer_async(ask: Ask, source: AsyncSource) -> object:
-    """Have `source` answer one ask."""
-    match ask:
-        case Need():
-            return await source.read(ask.of, ask.spans)
-        case NeedTail():
-            return await source.tail(ask.url, ask.length)
-        case NeedHead():
-            return await source.head(ask.url)
 
 
 def run(steps: Steps[T], source: Source) -> T:
@@ -58,23 +49,7 @@ def run(steps: Steps[T], source: Source) -> T:
         return result
 
 
-async def run_async(steps: Steps[T], source: AsyncSource) -> T:
-    """As `run`, on an event loop."""
-    try:
-        ask = next(steps)
-        while True:
-            try:
-                reply = await answer_async(ask, source)
-            except BinderyError as error:
-                ask = steps.throw(error)
-            else:
-                ask = steps.send(reply)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-
-
-def stream(body: Body, source: Source, *, ahead: Executor | None = None) -> Iterator[bytes]:
+def stream(body: Body, source: Source, *, ahead: Executor | None = None) -> Generator[bytes, None, None]:
     """Hand out the pieces of a body in order.
 
     Args:
@@ -116,37 +91,3 @@ def stream(body: Body, source: Source, *, ahead: Executor | None = None) -> Iter
         body.close()
         for future in begun.values():
             future.cancel()
-
-
-async def stream_async(body: Body, source: AsyncSource) -> AsyncIterator[bytes]:
-    """As `stream`, on an event loop; what the body names as next is always fetched meanwhile."""
-    begun: dict[tuple[Identity, tuple[Span, ...]], asyncio.Task[list[bytes]]] = {}
-    reply: Any = None
-    error: BinderyError | None = None
-    try:
-        while True:
-            try:
-                asked = body.send(reply) if error is None else body.throw(error)
-            except StopIteration:
-                return
-            reply = error = None
-            if isinstance(asked, bytes):
-                if asked:
-                    yield asked
-                continue
-            try:
-                if isinstance(asked, Need):
-                    under_way = begun.pop((asked.of, asked.spans), None)
-                    if asked.ahead and (asked.of, asked.ahead) not in begun:
-                        begun[asked.of, asked.ahead] = asyncio.create_task(source.read(asked.of, asked.ahead))
-                    reply = await (under_way if under_way is not None else source.read(asked.of, asked.spans))
-                else:
-                    reply = await answer_async(asked, source)
-            except BinderyError as raised:
-                error = raised
-    finally:
-        body.close()
-        for task in begun.values():
-            task.cancel()
-            with suppress(asyncio.CancelledError, BinderyError):
-                await task

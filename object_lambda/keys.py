@@ -68,3 +68,9 @@ def parse_query(raw: bytes) -> dict[str, str]:
             name, _, value = pair.replace(b"+", b" ").partition(b"=")
             found.setdefault(decode(name).decode(), decode(value).decode())
     return found
+
+
+def successor(prefix: bytes) -> bytes | None:
+    """The least byte string that is greater than every key beginning with `prefix`; None when there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None

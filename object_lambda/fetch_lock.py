@@ -13,11 +13,11 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from object_lambda.cache_eviction import make_folder
 from object_lambda.cache_unit import UnitKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from indexer.model import Identity, Span
 
@@ -41,7 +41,7 @@ class FetchLock:
         clock: Seconds of a clock that only goes forward (`time.monotonic`).
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float]) -> None:
+    def __init__(self, folder: str, *, clock: Callable[[], float]) -> None:
         self._folder = folder
         self._clock = clock
         self._opening = threading.Lock()
@@ -84,9 +84,9 @@ class FetchLock:
         """The lock file, opened once and never closed: closing any descriptor of it would give back all locks of the process."""
         with self._opening:
             if self._opened is None:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self._folder)
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-                self._opened = os.open(self._folder / LOCK_FILE, flags, 0o600)
+                self._opened = os.open(f"{self._folder}/{LOCK_FILE}", flags, 0o600)
             return self._opened
 
 

@@ -33,7 +33,7 @@ class Bench:
         self.now_s = 1_000_000_000.0
         self.reports: list[str] = []
         self.folder = folder
-        self.cache = DiskCache(folder, budget_bytes=budget_bytes, clock=lambda: self.now_s, report=self.reports.append)
+        self.cache = DiskCache(str(folder), budget_bytes=budget_bytes, clock=lambda: self.now_s, report=self.reports.append)
 
     def put(self, of: Identity, start: int, length: int) -> None:
         self.cache.put(of, Span(start, start + length), content(of, Span(start, start + length)))
@@ -315,10 +315,9 @@ def test_many_threads_share_one_cache(tmp_path: Path) -> None:
 
 WRITER = """
 import random, sys, time
-from pathlib import Path
 from indexer.model import Identity, Span
 from object_lambda.cache import DiskCache
-cache = DiskCache(Path(sys.argv[1]), budget_bytes=4 << 20, clock=time.time, report=print)
+cache = DiskCache(sys.argv[1], budget_bytes=4 << 20, clock=time.time, report=print)
 order = random.Random(int(sys.argv[2]))
 of = Identity("s3://bucket/logs.tar.zst", "0123", 10_000_000)
 while True:

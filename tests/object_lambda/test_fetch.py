@@ -251,7 +251,6 @@ def test_an_interrupted_fetch_is_taken_over_by_a_reader_that_waited(store: Count
 
 READER = """
 import sys
-from pathlib import Path
 from indexer.model import Identity, Span
 from indexer.source.memory import MemorySource
 from object_lambda.cache import DiskCache
@@ -268,7 +267,7 @@ def wait(seconds):
     print("wait", flush=True)
     sys.stdin.readline()
 
-folder = Path(sys.argv[1])
+folder = sys.argv[1]
 store = Held({"s3://bucket/key": b"0123456789"})
 cache = DiskCache(folder, budget_bytes=1 << 20, clock=lambda: 0.0, report=print)
 lock = FetchLock(folder, clock=lambda: 0.0)
@@ -328,7 +327,7 @@ def test_a_process_killed_while_it_fetches_holds_up_nobody(readers: list[Reader]
 def test_waiting_for_another_process_has_an_end(readers: list[Reader], tmp_path: Path) -> None:
     assert readers[0].go_on() == "fetch"
     now_s = 0.0
-    lock = FetchLock(tmp_path / "cache", clock=lambda: now_s)
+    lock = FetchLock(str(tmp_path / "cache"), clock=lambda: now_s)
     pauses = []
     for pause_s in lock.attempts(Identity("s3://bucket/key", "781e5e245d69b566979b86e28d23f2c7", 10), Span(2, 6)):
         pauses.append(pause_s)
@@ -339,12 +338,12 @@ def test_waiting_for_another_process_has_an_end(readers: list[Reader], tmp_path:
 
 def test_other_spans_are_not_waited_for(readers: list[Reader], tmp_path: Path) -> None:
     assert readers[0].go_on() == "fetch"
-    lock = FetchLock(tmp_path / "cache", clock=lambda: 0.0)
+    lock = FetchLock(str(tmp_path / "cache"), clock=lambda: 0.0)
     assert list(lock.attempts(Identity("s3://bucket/key", "781e5e245d69b566979b86e28d23f2c7", 10), Span(3, 6))) == []
 
 
 def test_where_there_can_be_no_lock_nobody_waits(tmp_path: Path, store: CountingSource, of: Identity) -> None:
     (tmp_path / "file").write_bytes(b"")
-    lock = FetchLock(tmp_path / "file" / "cache", clock=lambda: 0.0)
+    lock = FetchLock(str(tmp_path / "file" / "cache"), clock=lambda: 0.0)
     source = CachedSource(store, NoCache(), unit_bytes=100, lock=lock, pause=lambda _: pytest.fail("it waits"))
     assert source.read(of, (Span(0, 10),)) == [DATA[:10]]

@@ -69,8 +69,8 @@ class Scene:
     def __init__(self, folder: Path, threads: ThreadPoolExecutor, cache: Cache | None = None) -> None:
         self.store = AsyncCountingSource({URL: DATA})
         self.of = self.store.inner.identity(URL)
-        self.cache = cache or DiskCache(folder, budget_bytes=1 << 20, clock=lambda: 0.0, report=pytest.fail)
-        self.lock = FetchLock(folder, clock=lambda: 0.0)
+        self.cache = cache or DiskCache(str(folder), budget_bytes=1 << 20, clock=lambda: 0.0, report=pytest.fail)
+        self.lock = FetchLock(str(folder), clock=lambda: 0.0)
         self.source = WatchedSource(self.store, self.cache, threads=threads, lock=self.lock)
 
     def run(self, test: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -6,12 +6,13 @@ structures) lie beside this module.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.asks import Ask
-from indexer.model import Member
+from indexer.limits import REQUEST_BYTES
+from indexer.model import Member, Span
 from indexer.names import NameFault
 
 SCAN_BATCH_MEMBERS = 4096
@@ -49,3 +50,10 @@ Scan = Generator[Ask | list[Member], Any, ScanSummary]
 Member names are already clean (`names.clean`). Directories are no members unless the archive says that they stand for an object.
 A name that appears twice is yielded twice; the later one counts.
 """
+
+
+def in_turn(span: Span) -> Iterator[tuple[Span, tuple[Span, ...]]]:
+    """Cut a span that is to be read from end to end into requests, each with what to fetch meanwhile (`Need.ahead`)."""
+    for start in range(span.start, span.stop, REQUEST_BYTES):
+        stop = min(start + REQUEST_BYTES, span.stop)
+        yield Span(start, stop), (Span(stop, min(stop + REQUEST_BYTES, span.stop)),) if stop < span.stop else ()

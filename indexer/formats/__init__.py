@@ -1,1 +1,81 @@
-"""Scanners, one file a kind of archive; none knows another."""
+"""Scanners, one file a kind of archive; none knows another. `KINDS` is the one place where they are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, NamedTuple
+
+from indexer.errors import ArchiveUnsupported
+from indexer.model import Identity, Span
+from indexer.scan import Scan
+from indexer.source import Source
+
+Scanner = Callable[[Identity], Scan]
+
+
+class Kind(NamedTuple):
+    """A kind of archive.
+
+    Attributes:
+        name: What it is called in indexes and options.
+        suffixes: How names of such archives end, in lower case.
+        magics: What they begin with, each with its offset.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    magics: tuple[tuple[int, bytes], ...]
+
+    @property
+    def scan(self) -> Scanner:
+        """Its scanner; the module is imported when it is first wanted."""
+        scanner: Scanner = import_module(f"indexer.formats.{self.name.replace('.', '_')}").scan
+        return scanner
+
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ((0, b"\x28\xb5\x2f\xfd"),)),
+        Kind("zip", (".zip", ".jar", ".war", ".whl", ".apk", ".epub", ".docx", ".xlsx"), ((0, b"PK\x03\x04"), (0, b"PK\x05\x06"))),
+        Kind("tar", (".tar",), ((257, b"ustar"),)),
+    )
+}
+"""Every kind that can be indexed where it lies."""
+
+HEAD_BYTES: Final = max(offset + len(magic) for kind in KINDS.values() for offset, magic in kind.magics)
+"""As much of an archive's beginning as tells its kind."""
+
+
+def by_name(url: str) -> Kind | None:
+    """Tell the kind of an archive by the end of its name; the longest suffix wins."""
+    name = url.lower()
+    found = [(len(suffix), kind) for kind in KINDS.values() for suffix in kind.suffixes if name.endswith(suffix)]
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def by_magic(head: bytes) -> Kind | None:
+    """Tell the kind of an archive by its first `HEAD_BYTES` (fewer when it is shorter)."""
+    for kind in KINDS.values():
+        if any(head.startswith(magic, offset) for offset, magic in kind.magics):
+            return kind
+    return None
+
+
+def scanner_for(archive: Identity, source: Source) -> Scanner:
+    """Choose the scanner for an archive: by its name, or, if that tells nothing, by its first bytes (one request).
+
+    Raises:
+        ArchiveUnsupported: It is of no kind in `KINDS`.
+    """
+    kind = by_name(archive.url)
+    if kind is None and archive.size:
+        kind = by_magic(source.read(archive, (Span(0, min(HEAD_BYTES, archive.size)),))[0])
+    if kind is None:
+        raise ArchiveUnsupported(
+            "neither its name nor its first bytes tell what kind of archive this is",
+            hint=f"Supported are {', '.join(KINDS)}",
+            archive=archive.url,
+        )
+    return kind.scan

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from indexer.errors import AccessRefused, LocationInvalid, SettingInvalid
@@ -41,6 +42,8 @@ PROFILE_TTL: Final = timedelta(minutes=10)
 """How long credentials of a profile are used before botocore is asked again, which renews those that near their end (its own
 limit is 10 to 15 minutes before)."""
 
+_TOLD_CHARACTERS = 300
+
 
 class Place(NamedTuple):
     """An object as obstore names it: a client, and a key that the client sends as it is."""
@@ -50,10 +53,16 @@ class Place(NamedTuple):
 
 
 class Stores:
-    """The clients for all buckets under one set of settings. Safe for threads; not to be used on both sides of a fork."""
+    """The clients for all buckets under one set of settings. Safe for threads; not to be used on both sides of a fork.
 
-    def __init__(self, settings: StoreSettings) -> None:
+    Args:
+        settings: How to reach the store.
+        retries: How often and how long a request is tried again.
+    """
+
+    def __init__(self, settings: StoreSettings, *, retries: RetryConfig = RETRIES) -> None:
         self.settings = settings
+        self.retries = retries
         self._stores: dict[str, S3Store] = {}
         self._profile: _ProfileCredentials | None = None
 
@@ -116,7 +125,21 @@ class Stores:
                 hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
                 bucket=name,
             )
-        return S3Store(name, config=config, client_options=client, retry_config=RETRIES, credential_provider=credentials)  # type: ignore[arg-type]  # a dict of obstore's own names
+        try:
+            return S3Store(
+                name,
+                config=config,  # type: ignore[arg-type]  # a dict of obstore's own names
+                client_options=client,
+                retry_config=self.retries,
+                credential_provider=credentials,
+            )
+        except BaseError as error:
+            problem = " ".join(str(error).split())[:_TOLD_CHARACTERS]
+            raise SettingInvalid(
+                f"no client can be made from these settings: {problem}",
+                hint="Check AWS_CA_BUNDLE and AWS_ENDPOINT_URL",
+                bucket=name,
+            ) from error
 
 
 class _ProfileCredentials:

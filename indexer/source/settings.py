@@ -25,6 +25,7 @@ PASSED_ON: Final = {
 }
 """Variables of roles in containers and clusters, for which obstore fetches and renews credentials itself, by its option."""
 
+_SENT_IN_HEADERS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
 _GIVES_A_ROLE = ("container_credentials_full_uri", "container_credentials_relative_uri", "web_identity_token_file")
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[!-~]*)?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?(/[!-~]*)?")
 
@@ -81,6 +82,11 @@ class StoreSettings:
         pair = {"AWS_ACCESS_KEY_ID": access_key_id, "AWS_SECRET_ACCESS_KEY": secret_access_key}
         if len([half for half in pair.values() if half is None]) == 1:
             problems |= {name: "is missing beside its other half" for name, half in pair.items() if half is None}
+        problems |= {
+            name: "holds a space, a line break or another character that no such value has"
+            for name in _SENT_IN_HEADERS
+            if not all("!" <= char <= "~" for char in given.get(name, ""))
+        }
         if ca_bundle is not None and not os.path.isfile(ca_bundle):  # noqa: PTH113 - pathlib costs 4 ms of every cold start
             problems["AWS_CA_BUNDLE"] = f"{ca_bundle!r} is not a file"
         if problems:

@@ -75,7 +75,18 @@ class StoreSource:
 
             # Two threads that come first together make two pools; each works, and the one not kept ends with its last request.
             self._pool = ThreadPoolExecutor(PARALLEL_REQUESTS, thread_name_prefix="bindery-range")
-        return list(self._pool.map(lambda span: _fetch(place, of, span), spans))
+        failed: list[BinderyError] = []
+
+        def fetch_unless_failed(span: Span) -> bytes:
+            if failed:
+                return b""  # nobody will see it: the failure is raised below
+            try:
+                return _fetch(place, of, span)
+            except BinderyError as error:
+                failed.append(error)
+                raise
+
+        return list(self._pool.map(fetch_unless_failed, spans))
 
 
 def _fetch(place: Place, of: Identity, span: Span) -> bytes:

@@ -74,6 +74,9 @@ class Codec(enum.IntEnum):
     """Raw deflate entered at a checkpoint: the frame names a window and a bit (DESIGN section 6)."""
 
 
+NO_CONTEXT = Span(0, 0)
+
+
 class Frame(NamedTuple):
     """The smallest span of an archive that can be decoded alone.
 
@@ -93,7 +96,7 @@ class Frame(NamedTuple):
     raw_bytes: int
     codec: Codec
     lead_bytes: int = 0
-    context: Span = Span(0, 0)
+    context: Span = NO_CONTEXT
     bit: int = 0
 
 

@@ -1,7 +1,7 @@
 """Sorts members by name in bounded memory: sorted runs on disk, merged in blocks.
 
-A run is a file of blocks, each the marshalled list of some members as plain tuples (marshal is three times faster than pickle, and
-no run outlives its process). Merging takes from every run the members up to the least of the last names of their blocks, and
+A run is a file of blocks, each the marshalled list of some rows (marshal is three times faster than pickle, and no run outlives
+its process). Merging takes from every run the rows up to the least of the last names of their blocks, and
 sorts those: timsort merges what is sorted already, in C.
 """
 
@@ -14,10 +14,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from indexer.errors import DiskFull
-from indexer.model import Attributes, Codec, Extent, Frame, Member, Span
+from indexer.rows import Row
 
 RUN_MEMBERS: Final = 100_000
 """Members sorted in memory at once: about 60 MB."""
@@ -26,12 +26,11 @@ BLOCK_MEMBERS: Final = 512
 MERGED_RUNS: Final = 128
 """Most runs merged at once; of more, each so many are first merged to one. Takes about 40 MB."""
 
-Plain = tuple[Any, ...]
 by_name = itemgetter(0)
 
 
-class MemberSorter:
-    """Takes members in any order and gives them back sorted by name; of two with one name the later one is given back.
+class RowSorter:
+    """Takes rows (`indexer.rows`) in any order and gives them back sorted by name; of two with one name only the later one.
 
     Args:
         scratch: Folder for the runs; they are gone when the sorter is closed or the process ends.
@@ -42,27 +41,27 @@ class MemberSorter:
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
-        self._members: list[Member] = []
+        self._rows: list[Row] = []
         self._runs: list[_Run] = []
         self.duplicates = 0
         self.duplicate_examples: list[str] = []
 
-    def add(self, members: Iterable[Member]) -> None:
-        """Take some members."""
-        self._members.extend(members)
-        if len(self._members) >= RUN_MEMBERS:
-            self._members.sort(key=by_name)
-            self._spill(_plain(member) for member in self._members)
-            self._members = []
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take some rows."""
+        self._rows.extend(rows)
+        if len(self._rows) >= RUN_MEMBERS:
+            self._rows.sort(key=by_name)
+            self._spill(self._rows)
+            self._rows = []
 
-    def sorted(self) -> Iterator[Member]:
-        """Give the members back, each name once; afterwards `duplicates` tells how many were dropped."""
-        self._members.sort(key=by_name)
+    def sorted(self) -> Iterator[Row]:
+        """Give the rows back, each name once; afterwards `duplicates` tells how many were dropped."""
+        self._rows.sort(key=by_name)
         if not self._runs:
-            return self._unique(iter(self._members))
-        # The members still in memory are the last run: among equal names the later run wins.
-        self._spill(_plain(member) for member in self._members)
-        self._members = []
+            return self._unique(iter(self._rows))
+        # The rows still in memory are the last run: among equal names the later run wins.
+        self._spill(self._rows)
+        self._rows = []
         while len(self._runs) > MERGED_RUNS:
             merged, rest = self._runs[:MERGED_RUNS], self._runs[MERGED_RUNS:]
             self._runs = []
@@ -70,7 +69,7 @@ class MemberSorter:
             for run in merged:
                 run.close()
             self._runs += rest
-        return self._unique(map(_member, _merge(self._runs)))
+        return self._unique(_merge(self._runs))
 
     def close(self) -> None:
         """Give the scratch space back."""
@@ -78,22 +77,22 @@ class MemberSorter:
             run.close()
         self._runs = []
 
-    def _spill(self, members: Iterable[Plain]) -> None:
+    def _spill(self, rows: Iterable[Row]) -> None:
         run = _Run(self._scratch)
         self._runs.append(run)
-        run.write(members)
+        run.write(rows)
 
-    def _unique(self, members: Iterator[Member]) -> Iterator[Member]:
-        held: Member | None = None
-        for member in members:
+    def _unique(self, rows: Iterator[Row]) -> Iterator[Row]:
+        held: Row | None = None
+        for row in rows:
             if held is not None:
-                if held.name == member.name:
+                if held[0] == row[0]:
                     self.duplicates += 1
                     if len(self.duplicate_examples) < 10:
-                        self.duplicate_examples.append(member.key)
+                        self.duplicate_examples.append(row[0].decode())
                 else:
                     yield held
-            held = member
+            held = row
         if held is not None:
             yield held
 
@@ -104,17 +103,17 @@ class _Run:
     def __init__(self, scratch: Path) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=scratch, prefix="bindery-run-")  # noqa: SIM115 - closed by `close`
 
-    def write(self, members: Iterable[Plain]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Write the whole run."""
-        block: list[Plain] = []
+        block: list[Row] = []
         try:
-            for member in members:
-                block.append(member)
+            for row in rows:
+                block.append(row)
                 if len(block) == BLOCK_MEMBERS:
-                    marshal.dump(block, self._file)
+                    self._put(block)
                     block = []
             if block:
-                marshal.dump(block, self._file)
+                self._put(block)
             self._file.flush()
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -123,22 +122,23 @@ class _Run:
                 ) from None
             raise
 
-    def blocks(self) -> Iterator[list[Plain]]:
+    def _put(self, block: list[Row]) -> None:
+        data = marshal.dumps(block)
+        self._file.write(len(data).to_bytes(4, "little") + data)
+
+    def blocks(self) -> Iterator[list[Row]]:
         """Read the run back, block by block."""
         self._file.seek(0)
-        while True:
-            try:
-                yield marshal.load(self._file)  # noqa: S302 - written by this process, into a file without a name
-            except EOFError:
-                return
+        while length := int.from_bytes(self._file.read(4), "little"):
+            yield marshal.loads(self._file.read(length))  # noqa: S302 - written by this process, into a file without a name
 
     def close(self) -> None:
         """Drop the file."""
         self._file.close()
 
 
-def _merge(runs: list[_Run]) -> Iterator[Plain]:
-    """Merge runs; members of one name come in the order of their runs."""
+def _merge(runs: list[_Run]) -> Iterator[Row]:
+    """Merge runs; rows of one name come in the order of their runs."""
     readers = [run.blocks() for run in runs]
     blocks = [next(reader, []) for reader in readers]
     while True:
@@ -146,7 +146,7 @@ def _merge(runs: list[_Run]) -> Iterator[Plain]:
         if not bounds:
             return
         bound = min(bounds)
-        ready: list[Plain] = []
+        ready: list[Row] = []
         for place, reader in enumerate(readers):
             # A name may go on in the run's next block: take that too, or a later run's member would come before it.
             while (block := blocks[place]) and block[0][0] <= bound:
@@ -155,32 +155,3 @@ def _merge(runs: list[_Run]) -> Iterator[Plain]:
                 blocks[place] = block[cut:] or next(reader, [])
         ready.sort(key=by_name)
         yield from ready
-
-
-def _plain(member: Member) -> Plain:
-    """A member as what marshal takes: tuples, bytes, numbers."""
-    name, size, mtime_s, extents, crc32, etag, attributes, unreadable = member
-    flat = [
-        (
-            None if frame is None else (*frame[:3], int(frame.codec), frame.lead_bytes, tuple(frame.context), frame.bit),
-            offset,
-            length,
-        )
-        for frame, offset, length in extents
-    ]
-    return name, size, mtime_s, flat, crc32, etag, tuple(attributes), unreadable
-
-
-def _member(plain: Plain) -> Member:
-    """A member back from its plain form."""
-    name, size, mtime_s, flat, crc32, etag, attributes, unreadable = plain
-    extents = tuple([Extent(None if frame is None else _frame(frame), offset, length) for frame, offset, length in flat])
-    return Member(name, size, mtime_s, extents, crc32, etag, Attributes._make(attributes), unreadable)
-
-
-def _frame(plain: Plain) -> Frame:
-    start, stored_bytes, raw_bytes, codec, lead_bytes, context, bit = plain
-    return Frame(start, stored_bytes, raw_bytes, _CODECS[codec], lead_bytes, Span._make(context), bit)
-
-
-_CODECS: Final = {int(codec): codec for codec in Codec}

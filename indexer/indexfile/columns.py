@@ -10,8 +10,11 @@ import enum
 import sys
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
+from operator import add, lt
 from typing import Final
+
+from indexer.limits import NAME_BYTES
 
 DELTA: Final = 0x10
 """Bit of a column's first byte: the planes hold differences between neighbours."""
@@ -67,6 +70,10 @@ class ColumnDamaged(ValueError):
     """A column's bytes contradict the layout; the caller knows which block it was."""
 
 
+class ColumnUnknown(ValueError):
+    """A column uses what only a later format can mean; the caller knows which block it was."""
+
+
 def varint(value: int) -> bytes:
     """Write a number >= 0 as LEB128: seven bits a byte, lowest first."""
     out = bytearray()
@@ -102,10 +109,13 @@ def unzigzag(value: int) -> int:
 
 
 def encode_ints(values: Sequence[int]) -> bytes:
-    """Write numbers of at most 63 bits.
+    """Write numbers that lie less than 2**64 apart.
 
     Layout: one byte (planes 0..8, and `DELTA`), the first value as zigzag varint if `DELTA`, the base as zigzag varint, then the
     planes, lowest first. A column of equal values has no planes at all.
+
+    Raises:
+        ValueError: They lie further apart.
     """
     low, high = min(values), max(values)
     if low == high:
@@ -118,6 +128,8 @@ def encode_ints(values: Sequence[int]) -> bytes:
         head = bytes([planes | DELTA]) + varint(zigzag(values[0])) + varint(zigzag(step_low))
         return head + _planes([step - step_low for step in steps], planes)
     planes = span.bit_length() + 7 >> 3
+    if planes > 8:
+        raise ValueError(f"{low} and {high} are too far apart for one column")
     return bytes([planes]) + varint(zigzag(low)) + _planes([value - low for value in values], planes)
 
 
@@ -176,11 +188,14 @@ def decode_names(shared_column: bytes, rest_column: bytes, rests: bytes, count: 
     """Read what `encode_names` wrote.
 
     Raises:
-        ColumnDamaged: The lengths do not fit the bytes.
+        ColumnDamaged: The lengths do not fit the bytes, a name is too long, or one does not come after the one before.
     """
     shared, lengths = decode_ints(shared_column, count), decode_ints(rest_column, count)
     if min(shared, default=0) < 0 or min(lengths, default=0) < 0 or sum(lengths) != len(rests):
         raise ColumnDamaged("the names do not fill their bytes")
+    # Checked before memory is taken: a few bytes could promise names that share megabytes.
+    if max(map(add, shared, lengths), default=0) > NAME_BYTES:
+        raise ColumnDamaged("a name is too long")
     names: list[bytes] = []
     before, at = b"", 0
     for common, length in zip(shared, lengths, strict=True):
@@ -190,6 +205,8 @@ def decode_names(shared_column: bytes, rest_column: bytes, rests: bytes, count: 
         before = before[:common] + rests[at:stop]
         at = stop
         names.append(before)
+    if not all(map(lt, names, islice(names, 1, None))):
+        raise ColumnDamaged("the names are not in order")
     return names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from indexer import attributes
 from indexer.indexfile.block import Block
@@ -151,11 +151,12 @@ def decode_unreadables(block: Block, members: int) -> Sequence[str | None]:
     return [reasons[place] for place in places]
 
 
-def encode_attributes(all_attributes: Sequence[Attributes]) -> dict[int, bytes]:
-    """Write attributes, each distinct one once; no columns when all are the default."""
-    if all(item is DEFAULT_ATTRIBUTES or item == DEFAULT_ATTRIBUTES for item in all_attributes):
+def encode_attributes(all_attributes: Sequence[tuple[Any, ...] | None]) -> dict[int, bytes]:
+    """Write attributes, each distinct one once; no columns when all are None, which stands for the default."""
+    if not any(all_attributes):
         return {}
-    return _encode_table([attributes.encode(item) for item in all_attributes], Column.ATTRIBUTES, Column.ATTRIBUTE_TEXTS)
+    spelled = {told: b"" if told is None else attributes.encode(Attributes._make(told)) for told in set(all_attributes)}
+    return _encode_table([spelled[told] for told in all_attributes], Column.ATTRIBUTES, Column.ATTRIBUTE_TEXTS)
 
 
 def encode_unreadables(unreadables: Sequence[str | None]) -> dict[int, bytes]:

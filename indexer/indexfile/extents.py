@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from operator import add, sub
+from typing import Any, Final, NamedTuple
 
 from indexer.indexfile.block import Block
 from indexer.indexfile.columns import Column, ColumnDamaged, decode_ints, encode_ints
 from indexer.limits import OBJECT_BYTES
 from indexer.model import Codec, Extent, Frame, Span
+from indexer.rows import FrameRow
+
+Lying = tuple[Any, ...] | list[Any]
+FLAT: Final = 6
+"""Length of the tuple that tells an only extent (`indexer.rows.Row`)."""
 
 
 class Counts(NamedTuple):
@@ -36,18 +42,48 @@ class Counts(NamedTuple):
     first_start: int
 
 
-def encode_extents(all_extents: Sequence[tuple[Extent, ...]], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
+def encode_extents(sizes: Sequence[int], all_lying: Sequence[Lying], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
     """Write the extents of the members of a page, and the frames they name in the order of their first use.
+
+    Args:
+        sizes: The members' sizes.
+        all_lying: Their extents, as `indexer.rows` has them.
+        align: See `Counts`.
+        lead: See `Counts`.
 
     Returns:
         What the page's counts column must tell, and the columns.
     """
-    places: dict[Frame, int] = {}
+    if all(type(lying) is tuple and len(lying) == FLAT for lying in all_lying):
+        starts, stored, raws, codecs, leads, offsets = zip(*all_lying, strict=True)
+        if len(set(starts)) == len(starts):
+            return _encode_alone(sizes, (starts, stored, raws, codecs, leads), offsets, align, lead)
+    return _encode_shared(sizes, all_lying, align, lead)
+
+
+def _encode_alone(
+    sizes: Sequence[int], frames: Sequence[Sequence[int]], offsets: Sequence[int], align: int, lead: int
+) -> tuple[Counts, dict[int, bytes]]:
+    """Every member has one extent in a frame that no other has, as in a zip: the same columns, several times faster."""
+    count = len(sizes)
+    columns: dict[int, bytes] = {
+        Column.EXTENT_COUNT: encode_ints((1,)),
+        Column.EXTENT_FRAME: encode_ints(range(1, count + 1)),
+        Column.EXTENT_GAP: encode_ints([offset - lead for offset in offsets]),
+    }
+    columns |= _encode_frames((*frames, (0,), (0,), (0,)), [offset + size for offset, size in zip(offsets, sizes, strict=True)])
+    return Counts(count, count, count, align, lead, frames[0][0]), columns
+
+
+def _encode_shared(sizes: Sequence[int], all_lying: Sequence[Lying], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
+    """Members share frames, or have several extents, or none."""
+    places: dict[FrameRow, int] = {}
     ends: list[int] = []  # how far into each frame its extents reach
     counts, ordinals, gaps, lengths = [], [], [], []
-    last: Frame | None = None
+    last: FrameRow | None = None
     place, foreseen = 0, lead
-    for extents in all_extents:
+    for size, lying in zip(sizes, all_lying, strict=True):
+        extents = [((*lying[:5], 0, 0, 0), lying[5], size)] if len(lying) == FLAT and type(lying) is tuple else lying
         counts.append(len(extents))
         for position, (frame, offset, length) in enumerate(extents, 1):
             if position < len(extents):
@@ -55,7 +91,7 @@ def encode_extents(all_extents: Sequence[tuple[Extent, ...]], align: int, lead: 
             if frame is None:
                 ordinals.append(0)
                 continue
-            if frame is not last and frame != last:
+            if frame != last:
                 last = frame
                 found = places.get(frame)
                 if found is None:
@@ -73,29 +109,29 @@ def encode_extents(all_extents: Sequence[tuple[Extent, ...]], align: int, lead: 
     for column, values in ((Column.EXTENT_FRAME, ordinals), (Column.EXTENT_GAP, gaps), (Column.EXTENT_LENGTH, lengths)):
         if values:
             columns[column] = encode_ints(values)
-    first_start = next(iter(places)).start if places else 0
-    columns |= _encode_frames(list(places), ends)
-    return Counts(len(all_extents), len(places), len(ordinals), align, lead, first_start), columns
+    first_start = 0
+    if places:
+        first_start = next(iter(places))[0]
+        columns |= _encode_frames(list(zip(*places, strict=True)), ends)
+    return Counts(len(sizes), len(places), len(ordinals), align, lead, first_start), columns
 
 
-def _encode_frames(frames: Sequence[Frame], ends: Sequence[int]) -> dict[int, bytes]:
-    if not frames:
-        return {}
-    starts, stored, raws, codecs, leads, contexts, bits = zip(*frames, strict=True)
-    behind = [starts[0], *(start + lead + size for start, lead, size in zip(starts, leads, stored, strict=True))]
+def _encode_frames(frames: Sequence[Sequence[int]], ends: Sequence[int]) -> dict[int, bytes]:
+    starts, stored, raws, codecs, leads, context_starts, context_stops, bits = frames
+    behind = [starts[0], *map(add, map(add, starts, leads), stored)]
     columns: dict[int, bytes] = {
-        Column.FRAME_GAP: encode_ints([start - foreseen for start, foreseen in zip(starts, behind, strict=False)]),
+        Column.FRAME_GAP: encode_ints(list(map(sub, starts, behind))),
         Column.FRAME_STORED: encode_ints(stored),
-        Column.FRAME_RAW_BEYOND: encode_ints([raw - end for raw, end in zip(raws, ends, strict=True)]),
+        Column.FRAME_RAW_BEYOND: encode_ints(list(map(sub, raws, ends))),
         Column.FRAME_CODEC: encode_ints(codecs),
     }
     if any(leads):
         columns[Column.FRAME_LEAD] = encode_ints(leads)
     if any(bits):
         columns[Column.FRAME_BIT] = encode_ints(bits)
-    if any(context.length for context in contexts):
-        columns[Column.FRAME_CONTEXT_START] = encode_ints([context.start for context in contexts])
-        columns[Column.FRAME_CONTEXT_BYTES] = encode_ints([context.length for context in contexts])
+    if any(context_stops):
+        columns[Column.FRAME_CONTEXT_START] = encode_ints(context_starts)
+        columns[Column.FRAME_CONTEXT_BYTES] = encode_ints(list(map(sub, context_stops, context_starts)))
     return columns
 
 

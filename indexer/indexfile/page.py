@@ -28,13 +28,14 @@ from indexer.indexfile.columns import (
 from indexer.indexfile.extents import Counts
 from indexer.limits import MEMBER_EXTENTS, OBJECT_BYTES, PAGE_MEMBERS
 from indexer.model import Member
+from indexer.rows import Row
 
 
-def encode_page(members: Sequence[Member], tag: int, *, align: int, lead: int, compressor: zstandard.ZstdCompressor) -> bytes:
+def encode_page(rows: Sequence[Row], tag: int, *, align: int, lead: int, compressor: zstandard.ZstdCompressor) -> bytes:
     """Write one page.
 
     Args:
-        members: At least one, sorted by name, no name twice.
+        rows: At least one member, taken apart by `indexer.rows.row`; sorted by name, no name twice.
         tag: Which index this belongs to (`block.tag_of`).
         align: Members are expected to begin at multiples of this behind the end of the one before ...
         lead: ... and this much further (512 and 512 in tars, 1 and 0 elsewhere).
@@ -43,9 +44,9 @@ def encode_page(members: Sequence[Member], tag: int, *, align: int, lead: int, c
     Returns:
         The block.
     """
-    names, sizes, mtimes, all_extents, crcs, etags, all_attributes, unreadables = zip(*members, strict=True)
+    names, sizes, mtimes, all_lying, crcs, etags, all_attributes, unreadables = zip(*rows, strict=True)
     shared, rest, texts = encode_names(names)
-    counts, lying = extents.encode_extents(all_extents, align, lead)
+    counts, lying = extents.encode_extents(sizes, all_lying, align, lead)
     columns: dict[int, bytes] = {Column.COUNTS: b"".join(map(varint, counts))}
     columns |= {Column.NAME_SHARED: shared, Column.NAME_REST: rest, Column.NAMES: texts}
     columns |= {Column.SIZE: encode_ints(sizes), Column.MTIME: encode_ints(mtimes)}

@@ -16,6 +16,7 @@ from indexer.indexfile.layout import HEADER, Trailer
 from indexer.indexfile.page import encode_page
 from indexer.limits import DIRECTORY_PAGES, PAGE_EXTENTS, PAGE_MEMBERS, PAGE_STORED_BYTES
 from indexer.model import Member
+from indexer.rows import LYING, Row, row
 
 FIRST_PAGE_MEMBERS: Final = 384
 """Members in the first page, before it is known how small they become."""
@@ -65,7 +66,12 @@ def write_index(members: Iterable[Member], archive: ArchiveFacts, out: Callable[
     Raises:
         ValueError: The members are not in order.
     """
-    return _Writer(archive, out).write(members)
+    return write_rows(map(row, members), archive, out)
+
+
+def write_rows(rows: Iterable[Row], archive: ArchiveFacts, out: Callable[[bytes], object]) -> Written:
+    """As `write_index`, of members that were taken apart by `indexer.rows.row`."""
+    return _Writer(archive, out).write(rows)
 
 
 class _Writer:
@@ -84,18 +90,19 @@ class _Writer:
         self.directories: list[tuple[Child, bytes]] = []
         self.members = self.member_bytes = self.unreadable = 0
 
-    def write(self, members: Iterable[Member]) -> Written:
+    def write(self, rows: Iterable[Row]) -> Written:
         """Write the whole file."""
         self._put(HEADER)
         self.page_start = self.written
-        waiting: list[Member] = []
+        waiting: list[Row] = []
         extents = 0
-        for member in members:
-            count = len(member.extents)
+        for one in rows:
+            lying = one[LYING]
+            count = len(lying) if type(lying) is list else 1
             if waiting and (len(waiting) >= self.page_members or extents + count > PAGE_EXTENTS):
                 self._page(waiting)
                 waiting, extents = [], 0
-            waiting.append(member)
+            waiting.append(one)
             extents += count
         if waiting:
             self._page(waiting)
@@ -108,15 +115,15 @@ class _Writer:
         self.out(data)
         self.written += len(data)
 
-    def _page(self, members: list[Member]) -> None:
-        data = encode_page(members, self.tag, align=self.align, lead=self.lead, compressor=self.compressor)
-        count = len(members)
+    def _page(self, rows: list[Row]) -> None:
+        data = encode_page(rows, self.tag, align=self.align, lead=self.lead, compressor=self.compressor)
+        count = len(rows)
         self.page_members = min(max(PAGE_STORED_BYTES * count // len(data), 1), PAGE_MEMBERS)
         if len(data) > PAGE_STORED_BYTES + PAGE_STORED_BYTES // 4 and count > 1:
-            self._page(members[: count // 2])
-            self._page(members[count // 2 :])
+            self._page(rows[: count // 2])
+            self._page(rows[count // 2 :])
             return
-        first = members[0].name
+        first = rows[0][0]
         if self.last_name is None:
             key = b""
         elif first <= self.last_name:
@@ -126,10 +133,10 @@ class _Writer:
         if len(self.pages) == DIRECTORY_PAGES:
             self._directory()
         self.pages.append(Child(key, len(data), count, 1))
-        self.last_name = members[-1].name
+        self.last_name = rows[-1][0]
         self.members += count
-        self.member_bytes += sum(member.size for member in members)
-        self.unreadable += sum(1 for member in members if member.unreadable is not None)
+        self.member_bytes += sum([one[1] for one in rows])
+        self.unreadable += sum([one[-1] is not None for one in rows])
         self._put(data)
 
     def _directory(self) -> None:

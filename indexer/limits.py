@@ -17,6 +17,10 @@ NAME_BYTES: Final = 1024
 OBJECT_BYTES: Final = 2**63 - 1
 """Largest size or offset believed: what a signed 64-bit file offset holds."""
 
+MTIME_S_LEAST: Final = -62_135_596_800
+MTIME_S_MOST: Final = 253_402_300_799
+"""Years 1 to 9999: what an HTTP date can tell. An archive's time outside of them is told as the nearest in them."""
+
 ATTRIBUTES_BYTES: Final = 16 * KIB
 """Longest encoded attributes of one member: S3 allows 2 KB of user metadata and 8 KB of headers in all."""
 
@@ -34,20 +38,20 @@ PAGE_MEMBERS: Final = 1024
 PAGE_EXTENTS: Final = 8192
 """A page is closed before a member whose extents would take it beyond this; a larger member has a page of its own."""
 
-MEMBER_EXTENTS: Final = 2**22
-"""Most extents of one member, and so of one page: a member of 4 TiB in frames of 1 MiB."""
+MEMBER_EXTENTS: Final = 2**20
+"""Most extents of one member, and so of one page: a member of 1 TiB in frames of 1 MiB. They take about 300 MB while it is read."""
 
-BLOCK_STORED_BYTES: Final = 256 * MIB
-"""Largest block a reader will fetch: a page with the extents of one member of 5 TiB in frames of 1 MiB takes about 15 MiB."""
+BLOCK_STORED_BYTES: Final = 64 * MIB
+"""Largest block a reader will fetch: a page with the most extents takes about 4 MiB, a root with the most children 30 MiB."""
 
-COLUMN_RAW_BYTES: Final = 256 * MIB
-"""Largest decoded column, checked before it is decompressed."""
+BLOCK_RAW_BYTES: Final = 64 * MIB
+"""Longest columns of one block in all, checked before any is decompressed: `MEMBER_EXTENTS` with 64 bytes each."""
 
 DIRECTORY_PAGES: Final = 512
 """Pages told by one directory block: the unit of the third level, so that beyond the first read one more read finds any page."""
 
-DIRECTORY_CHILDREN: Final = 2**22
-"""Most rows believed in a root or directory block: pages for 10^12 members."""
+DIRECTORY_CHILDREN: Final = 2**16
+"""Most rows of a root or directory block: pages for 3 * 10^10 members. Their keys take at most 64 MiB."""
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -80,6 +84,35 @@ ZERO_PIECE_BYTES: Final = 256 * KIB
 
 ZIP_LOCAL_SLACK_BYTES: Final = 64
 """Bytes read beyond what the central directory says of a local header, because its extra field may be longer (APPNOTE 4.3.7)."""
+
+# --- scanning -------------------------------------------------------------------------------------------------------
+
+TAR_RECORDS_BYTES: Final = 1 * MIB
+"""Longest pax header or GNU long name believed: GNU tar itself writes none beyond a few KiB, save for maps of sparse files."""
+
+SPARSE_RUNS: Final = 2**18
+"""Most runs of one sparse file in a tar: a map of 5 MiB."""
+
+LINK_TARGETS: Final = 2**15
+"""Members of a tar kept at hand as targets of its links (about 20 MiB); beyond them, an archive with links is gone through twice."""
+
+LINKS: Final = 2**17
+"""Links of one tar that wait for their target at most (about 50 MiB); those beyond are listed as unreadable."""
+
+LINK_HOPS: Final = 40
+"""Longest chain of symbolic links: what Linux follows (path_resolution(7))."""
+
+LINK_PATH_BYTES: Final = 4096
+"""Longest target of a symbolic link: PATH_MAX."""
+
+FRAME_MEMBERS: Final = 2**16
+"""Members held until the frame they begin in ends (about 30 MiB); a frame with more of them is measured first, by decoding it twice."""
+
+EXPANSION_MOST: Final = 1000
+"""Decoded bytes for each stored byte beyond which an archive is taken for a bomb, once it has given `EXPANSION_FREE_BYTES`."""
+
+EXPANSION_FREE_BYTES: Final = 64 * GIB
+"""Decoded bytes that an archive may give whatever its length: sparse disk images are nearly nothing but zeros."""
 
 # --- requests -------------------------------------------------------------------------------------------------------
 

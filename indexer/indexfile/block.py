@@ -18,8 +18,8 @@ from typing import Final
 import zstandard
 
 from indexer.errors import IndexDamaged, IndexUnsupported
-from indexer.indexfile.columns import OPTIONAL_FROM, Column, ColumnDamaged, read_varint, varint
-from indexer.limits import COLUMN_RAW_BYTES
+from indexer.indexfile.columns import OPTIONAL_FROM, Column, ColumnDamaged, ColumnUnknown, read_varint, varint
+from indexer.limits import BLOCK_RAW_BYTES
 
 HEADER: Final = struct.Struct("<IBBHQ")
 ZSTD_LEVEL: Final = 9
@@ -43,6 +43,9 @@ class Coding(enum.IntEnum):
 
     PLAIN = 0
     ZSTD = 1
+
+
+CODINGS: Final = frozenset(int(coding) for coding in Coding)
 
 
 def tag_of(archive_etag: str, archive_size: int) -> int:
@@ -96,15 +99,15 @@ class Block:
             raise self.damaged("the checksum is wrong")
         _, found, count, unknown, self.tag = HEADER.unpack_from(data)
         if unknown:
-            raise IndexUnsupported("the index has a block of a later format", index=index, section=section)
+            raise self.error(ColumnUnknown("a block of another form"))
         if found != kind or (tag is not None and self.tag != tag):
             raise self.damaged("the block belongs elsewhere")
         self._data = data
         self._columns: dict[int, tuple[int, int, int, int]] = {}
         try:
             self._read_table(count)
-        except ColumnDamaged as fault:
-            raise self.damaged(str(fault)) from None
+        except (ColumnDamaged, ColumnUnknown) as fault:
+            raise self.error(fault) from None
 
     def _read_table(self, count: int) -> None:
         data, at, rows = self._data, HEADER.size, []
@@ -116,19 +119,33 @@ class Block:
             raw, at = read_varint(data, at)
             rows.append((column, coding, stored, raw))
         for column, coding, stored, raw in rows:
-            if coding not in (Coding.PLAIN, Coding.ZSTD) or raw > COLUMN_RAW_BYTES or (coding == Coding.PLAIN and stored != raw):
+            start, at = at, at + stored
+            if column in self._columns:
+                raise ColumnDamaged(f"column {column} is there twice")
+            if column not in KNOWN:
+                if column < OPTIONAL_FROM:
+                    raise ColumnUnknown(f"a column {column}")
+                continue
+            if coding not in CODINGS:
+                raise ColumnUnknown(f"a coding {coding}")
+            if coding == Coding.PLAIN and stored != raw:
                 raise ColumnDamaged(f"column {column} has impossible lengths")
-            if column < OPTIONAL_FROM and column not in KNOWN:
-                raise IndexUnsupported(
-                    f"the index has a column {column} that this program does not know",
-                    hint="Use a later version of bindery.",
-                    index=self.index,
-                    section=self.section,
-                )
-            self._columns[column] = (coding, at, at + stored, raw)
-            at += stored
+            self._columns[column] = (coding, start, at, raw)
         if at != len(data):
             raise ColumnDamaged("the columns do not fill the block")
+        if sum([raw for _, _, _, raw in self._columns.values()]) > BLOCK_RAW_BYTES:
+            raise ColumnDamaged("the columns are too long")
+
+    def error(self, fault: Exception) -> IndexDamaged | IndexUnsupported:
+        """The error to raise for what a column is found to be."""
+        if not isinstance(fault, ColumnUnknown):
+            return self.damaged(str(fault))
+        return IndexUnsupported(
+            f"the index has {fault}, which this program does not know",
+            hint="Use a later version of bindery.",
+            index=self.index,
+            section=self.section,
+        )
 
     def damaged(self, what: str) -> IndexDamaged:
         """The error to raise for anything wrong in here."""
@@ -153,7 +170,7 @@ class Block:
         try:
             if zstandard.get_frame_parameters(payload).content_size != raw_bytes:
                 raise self.damaged(f"column {column} is not as long as told")
-            raw = zstandard.ZstdDecompressor().decompress(payload, max_output_size=raw_bytes)
+            raw = zstandard.ZstdDecompressor().decompress(payload, max_output_size=raw_bytes, allow_extra_data=False)
         except zstandard.ZstdError:
             raise self.damaged(f"column {column} does not decompress") from None
         if len(raw) != raw_bytes:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from indexer import attributes
 from indexer.indexfile.block import Block
-from indexer.indexfile.columns import Column, ColumnDamaged, decode_ints, decode_texts, encode_ints, encode_texts
+from indexer.indexfile.columns import Column, ColumnDamaged, ColumnUnknown, decode_ints, decode_texts, encode_ints, encode_texts
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes
 
 
@@ -88,29 +88,33 @@ def decode_etags(block: Block, members: int) -> Sequence[str | None]:
     if Column.ETAG_KIND not in block:
         return [None] * members
     kinds = decode_ints(block[Column.ETAG_KIND], members)
-    digits = block[Column.ETAG_MD5].hex()
+    multipart = sum([kind == EtagKind.MULTIPART for kind in kinds])
+    raw = block[Column.ETAG_MD5]
+    if len(raw) != 16 * (multipart + sum([kind == EtagKind.MD5 for kind in kinds])):
+        raise ColumnDamaged("the ETags do not fit the members")
+    digits = raw.hex()
     hexes = [digits[at : at + MD5_DIGITS] for at in range(0, len(digits), MD5_DIGITS)]
     if len(digits) == MD5_DIGITS * members and max(kinds) == EtagKind.MD5 == min(kinds):
         return hexes
     each_hex = iter(hexes)
-    each_part = iter(decode_ints(block[Column.ETAG_PARTS], sum(1 for kind in kinds if kind == EtagKind.MULTIPART)))
-    each_text = iter(decode_texts(block[Column.ETAG_TEXT]))
+    parts = decode_ints(block[Column.ETAG_PARTS], multipart)
+    texts = decode_texts(block[Column.ETAG_TEXT])
+    if min(parts, default=0) < 0 or len(texts) != sum([kind == EtagKind.TEXT for kind in kinds]):
+        raise ColumnDamaged("the ETags do not fit the members")
+    each_part, each_text = iter(parts), iter(texts)
     etags: list[str | None] = []
-    try:
-        for kind in kinds:
-            match kind:
-                case EtagKind.ABSENT:
-                    etags.append(None)
-                case EtagKind.MD5:
-                    etags.append(next(each_hex))
-                case EtagKind.MULTIPART:
-                    etags.append(f"{next(each_hex)}-{next(each_part)}")
-                case EtagKind.TEXT:
-                    etags.append(next(each_text).decode())
-                case _:
-                    raise ColumnDamaged("an ETag is of an unknown kind")
-    except StopIteration:
-        raise ColumnDamaged("the ETags do not fit the members") from None
+    for kind in kinds:
+        match kind:
+            case EtagKind.ABSENT:
+                etags.append(None)
+            case EtagKind.MD5:
+                etags.append(next(each_hex))
+            case EtagKind.MULTIPART:
+                etags.append(f"{next(each_hex)}-{next(each_part)}")
+            case EtagKind.TEXT:
+                etags.append(next(each_text).decode())
+            case _:
+                raise ColumnUnknown(f"an ETag of kind {kind}")
     return etags
 
 

@@ -22,7 +22,7 @@ from indexer.indexfile.columns import (
     read_varint,
     varint,
 )
-from indexer.limits import BLOCK_STORED_BYTES, DIRECTORY_CHILDREN, OBJECT_BYTES
+from indexer.limits import BLOCK_STORED_BYTES, DIRECTORY_CHILDREN
 from indexer.model import Span
 
 
@@ -74,6 +74,7 @@ class Children:
 
     Args:
         block: A directory or root block; one without a table has no children.
+        within: Where the children's blocks must lie in the file.
 
     Raises:
         IndexDamaged: The columns contradict each other or the bounds.
@@ -81,7 +82,7 @@ class Children:
 
     __slots__ = ("keys", "members", "pages", "spans")
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, within: Span) -> None:
         try:
             count = start = 0
             if Column.COUNTS in block:
@@ -93,10 +94,12 @@ class Children:
             stored = decode_ints(block[Column.CHILD_BYTES], count)
             self.members = decode_ints(block[Column.CHILD_MEMBERS], count)
             self.pages = decode_ints(block[Column.CHILD_PAGES], count)
-            if count and not (min(stored) > 0 and max(stored) <= BLOCK_STORED_BYTES and min(self.members) >= 0):
+            if count and not (min(stored) > 0 and max(stored) <= BLOCK_STORED_BYTES):
                 raise ColumnDamaged("a block has an impossible length")
-            if start + sum(stored) > OBJECT_BYTES:
-                raise ColumnDamaged("a block lies outside of all bounds")
+            if count and (min(self.members) <= 0 or min(self.pages) <= 0):
+                raise ColumnDamaged("a block is empty")
+            if count and not within.start <= start <= start + sum(stored) <= within.stop:
+                raise ColumnDamaged("a block lies outside of its place")
         except ColumnDamaged as fault:
             raise block.damaged(str(fault)) from None
         stops = list(accumulate(stored, initial=start))
@@ -104,6 +107,10 @@ class Children:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def parts(self, place: int, first: bytes, last: bytes) -> bool:
+        """Whether the keys from `first` to `last` can lie in the child at `place`, as far as this table tells."""
+        return self.keys[place] <= first and (place + 1 == len(self.keys) or last < self.keys[place + 1])
 
     def holding(self, name: bytes) -> int:
         """The place of the only child that can hold `name`."""

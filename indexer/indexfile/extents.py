@@ -12,7 +12,7 @@ from operator import add, sub
 from typing import Any, Final, NamedTuple
 
 from indexer.indexfile.block import Block
-from indexer.indexfile.columns import Column, ColumnDamaged, decode_ints, encode_ints
+from indexer.indexfile.columns import Column, ColumnDamaged, ColumnUnknown, decode_ints, encode_ints
 from indexer.limits import OBJECT_BYTES
 from indexer.model import Codec, Extent, Frame, Span
 from indexer.rows import FrameRow
@@ -208,9 +208,13 @@ def _decode_frames(block: Block, ends: Sequence[int], first: int) -> list[Frame]
         start, raw = foreseen + gaps[place], ends[place] + beyond[place]
         codec = known.get(codecs[place])
         if codec is None:
-            raise ColumnDamaged(f"frame codec {codecs[place]} is unknown")
+            raise ColumnUnknown(f"a frame codec {codecs[place]}")
         if min(start, stored[place], leads[place], context_starts[place], context_bytes[place]) < 0 or raw < ends[place]:
             raise ColumnDamaged("a frame lies outside of all bounds")
+        if max(start + leads[place] + stored[place], raw, context_starts[place] + context_bytes[place]) > OBJECT_BYTES:
+            raise ColumnDamaged("a frame lies outside of all bounds")
+        if not 0 <= bits[place] <= 7:
+            raise ColumnDamaged("a frame begins at no bit of its first byte")
         context = Span(context_starts[place], context_starts[place] + context_bytes[place])
         frames.append(Frame(start, stored[place], raw, codec, leads[place], context, bits[place]))
         foreseen = start + leads[place] + stored[place]

@@ -80,6 +80,7 @@ class Trailer:
                 hint="Use a later version of bindery.",
                 **facts,
             )
-        if told_bytes != file_bytes or root_bytes > BLOCK_STORED_BYTES or root_start + root_bytes != file_bytes - cls.BYTES:
+        placed = len(HEADER) <= root_start and root_start + root_bytes == file_bytes - cls.BYTES
+        if told_bytes != file_bytes or root_bytes > BLOCK_STORED_BYTES or not placed:
             raise IndexDamaged("the index is damaged: its length is not what it was", hint=hint, **facts)
         return cls(root_start, root_bytes, told_bytes, members, tag)

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 
 import zstandard
 
+from indexer.errors import IndexDamaged
 from indexer.indexfile import details, extents
 from indexer.indexfile.block import Block, BlockKind, encode_block
 from indexer.indexfile.columns import (
     Column,
     ColumnDamaged,
+    ColumnUnknown,
     decode_ints,
     decode_names,
     encode_ints,
@@ -26,8 +28,9 @@ from indexer.indexfile.columns import (
     varint,
 )
 from indexer.indexfile.extents import Counts
-from indexer.limits import MEMBER_EXTENTS, OBJECT_BYTES, PAGE_MEMBERS
+from indexer.limits import MEMBER_EXTENTS, MTIME_S_LEAST, MTIME_S_MOST, OBJECT_BYTES, PAGE_EXTENTS, PAGE_MEMBERS
 from indexer.model import Member
+from indexer.names import clean
 from indexer.rows import Row
 
 
@@ -49,6 +52,8 @@ def encode_page(rows: Sequence[Row], tag: int, *, align: int, lead: int, compres
     counts, lying = extents.encode_extents(sizes, all_lying, align, lead)
     columns: dict[int, bytes] = {Column.COUNTS: b"".join(map(varint, counts))}
     columns |= {Column.NAME_SHARED: shared, Column.NAME_REST: rest, Column.NAMES: texts}
+    if min(mtimes) < MTIME_S_LEAST or max(mtimes) > MTIME_S_MOST:
+        mtimes = tuple([min(max(mtime_s, MTIME_S_LEAST), MTIME_S_MOST) for mtime_s in mtimes])
     columns |= {Column.SIZE: encode_ints(sizes), Column.MTIME: encode_ints(mtimes)}
     columns |= details.encode_crcs(crcs)
     columns |= details.encode_etags(etags)
@@ -84,14 +89,21 @@ class Page:
                 value, at = read_varint(block[Column.COUNTS], at)
                 told.append(value)
             counts = self._counts = Counts(*told)
-            if not 0 < counts.members <= PAGE_MEMBERS or max(counts.frames, counts.extents) > MEMBER_EXTENTS or counts.align == 0:
+            most_extents = PAGE_EXTENTS if counts.members > 1 else MEMBER_EXTENTS
+            if not (0 < counts.members <= PAGE_MEMBERS and counts.frames <= counts.extents <= most_extents and counts.align > 0):
                 raise ColumnDamaged("impossible counts")
-            self.names = decode_names(block[Column.NAME_SHARED], block[Column.NAME_REST], block[Column.NAMES], counts.members)
-        except ColumnDamaged as fault:
-            raise block.damaged(str(fault)) from None
+            rests = block[Column.NAMES]
+            self.names = decode_names(block[Column.NAME_SHARED], block[Column.NAME_REST], rests, counts.members)
+            _check_names(self.names)
+        except (ColumnDamaged, ColumnUnknown, UnicodeDecodeError) as fault:
+            raise block.error(fault) from None
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def damaged(self, what: str) -> IndexDamaged:
+        """The error to raise for anything wrong with this page."""
+        return self._block.damaged(what)
 
     def find(self, name: bytes) -> Member | None:
         """The member of this name, or None."""
@@ -120,12 +132,31 @@ class Page:
         return self._members
 
     def _read(self, start: int, stop: int) -> list[Member]:
+        parts = self._parts  # another thread may drop it meanwhile
         try:
-            if self._parts is None:
-                self._parts = _Parts(self._block, self._counts)
-            return self._parts.members(self.names, start, stop)
-        except (ColumnDamaged, UnicodeDecodeError, IndexError) as fault:
-            raise self._block.damaged(str(fault)) from None
+            if parts is None:
+                parts = self._parts = _Parts(self._block, self._counts)
+            return parts.members(self.names, start, stop)
+        except (ColumnDamaged, ColumnUnknown, UnicodeDecodeError) as fault:
+            raise self._block.error(fault) from None
+
+
+def _check_names(names: Sequence[bytes]) -> None:
+    """Make sure that every name of a page is one that `names.clean` gives: it may become the path of a file.
+
+    Raises:
+        ColumnDamaged, UnicodeDecodeError: One is not.
+    """
+    text = b"\n".join(names)
+    if not text.isascii():
+        text.decode()
+    # What is looked for in all names at once is rare; only where it is found are they looked at one by one. Those that begin with a
+    # mark lie side by side, the least of them where the mark itself would.
+    led = [at for mark in (b"/", b".") if (at := bisect_left(names, mark)) < len(names) and names[at].startswith(mark)]
+    if led or not names[0] or b"\0" in text or b".." in text:
+        for name in names:
+            if clean(name) != name:
+                raise ColumnDamaged("a name is none that a member may bear")
 
 
 class _Parts:
@@ -133,7 +164,6 @@ class _Parts:
 
     def __init__(self, block: Block, counts: Counts) -> None:
         members = counts.members
-        self.block = block
         self.sizes = decode_ints(block[Column.SIZE], members)
         self.mtimes = decode_ints(block[Column.MTIME], members)
         self.crcs = details.decode_crcs(block, members)
@@ -142,6 +172,8 @@ class _Parts:
         self.unreadables = details.decode_unreadables(block, members)
         if min(self.sizes) < 0 or max(self.sizes) > OBJECT_BYTES:
             raise ColumnDamaged("a member has an impossible size")
+        if min(self.mtimes) < MTIME_S_LEAST or max(self.mtimes) > MTIME_S_MOST:
+            raise ColumnDamaged("a member has an impossible time")
         self.extents = extents.decode_extents(block, self.sizes, counts)
 
     def members(self, names: Sequence[bytes], start: int, stop: int) -> list[Member]:

@@ -14,9 +14,9 @@ from indexer.errors import IndexMissing, ObjectMissing
 from indexer.indexfile.block import Block, BlockKind, tag_of
 from indexer.indexfile.columns import Column
 from indexer.indexfile.directory import Children
-from indexer.indexfile.layout import Trailer
+from indexer.indexfile.layout import HEADER, Trailer
 from indexer.indexfile.page import Page
-from indexer.limits import TAIL_BYTES
+from indexer.limits import OBJECT_BYTES, TAIL_BYTES
 from indexer.model import Identity, Member, Span
 
 PageKey = tuple[str, int]
@@ -103,8 +103,8 @@ class Index:
         self._held, self._held_start = held, identity.size - len(held)
         self._pages = pages
         self._directory_cache: dict[int, Children] = {}
-        self._directories = Children(root)
-        if self._tag != trailer.tag or (len(self._directories) == 0) != (self.members == 0):
+        self._directories = Children(root, within=Span(len(HEADER), trailer.root_start))
+        if self._tag != trailer.tag or not self.members == trailer.members == sum(self._directories.members):
             raise root.damaged("it contradicts itself")
 
     def archive(self, url: str) -> Identity:
@@ -155,17 +155,18 @@ class Index:
         if len(self._directories) == 0:
             return found
         place = self._directories.holding(start)
+        first: int | None = None
         while len(found) < want and place < len(self._directories):
             directory = yield from self._directory(place)
-            first = directory.holding(start) if not found else 0
+            if first is None:
+                first = directory.holding(start)
             pages = self._pages_for(directory, first, start, want - len(found))
             for page in (yield from self._read_pages(place, directory, first, pages)):
                 members = page.members()
                 found.extend(members if members[0].name >= start else [member for member in members if member.name >= start])
-            if first + pages >= len(directory):
-                place += 1
-            elif len(found) < want:
-                start = directory.keys[first + pages]
+            first += pages
+            if first == len(directory):
+                place, first = place + 1, 0
         return found
 
     @staticmethod
@@ -183,9 +184,11 @@ class Index:
         if known is None:
             (data,) = yield from self._blocks([self._directories.spans[place]])
             block = Block(data, BlockKind.DIRECTORY, self._tag, index=self.identity.url, section=f"directory {place}")
-            known = self._directory_cache[place] = Children(block)
-            if len(known) == 0:
-                raise block.damaged("a directory is empty")
+            known = Children(block, within=Span(len(HEADER), self._directories.spans[0].start))
+            whole = len(known) == self._directories.pages[place] and sum(known.members) == self._directories.members[place]
+            if not whole or not self._directories.parts(place, known.keys[0], known.keys[-1]):
+                raise block.damaged("the block belongs elsewhere")
+            self._directory_cache[place] = known
         return known
 
     def _read_pages(self, place: int, directory: Children, first: int, count: int) -> Steps[list[Page]]:
@@ -193,11 +196,22 @@ class Index:
         pages = {span: self._pages.get((self.digest, span.start)) for span in wanted}
         missing = [span for span, page in pages.items() if page is None]
         if missing:
-            for span, data in zip(missing, (yield from self._blocks(missing)), strict=True):
-                section = f"page at {span.start} of directory {place}"
-                page = Page(data, self._tag, index=self.identity.url, section=section)
-                pages[span] = self._pages[self.digest, span.start] = page
+            blocks = dict(zip(missing, (yield from self._blocks(missing)), strict=True))
+            for at, span in enumerate(wanted, first):
+                if span in blocks:
+                    section = f"page at {span.start} of directory {place}"
+                    page = Page(blocks[span], self._tag, index=self.identity.url, section=section)
+                    self._check_place(page, place, directory, at)
+                    pages[span] = self._pages[self.digest, span.start] = page
         return [page for page in pages.values() if page is not None]
+
+    def _check_place(self, page: Page, place: int, directory: Children, at: int) -> None:
+        """Make sure that a page, sound by itself, is the one that the directory tells of: else names would seem absent."""
+        inside = directory.parts(at, page.names[0], page.names[-1])
+        if at + 1 == len(directory) and place + 1 < len(self._directories):
+            inside = inside and page.names[-1] < self._directories.keys[place + 1]
+        if not inside or len(page) != directory.members[at]:
+            raise page.damaged("the block belongs elsewhere")
 
     def _blocks(self, wanted: list[Span]) -> Steps[list[bytes]]:
         """Read blocks, from the tail where they lie in it."""
@@ -220,7 +234,9 @@ def _facts(root: Block) -> Mapping[str, str | int | bool]:
         whole = all(isinstance(facts[name], str) for name in TEXT_FACTS) and all(
             type(facts[name]) is int and int(facts[name]) >= 0 for name in NUMBER_FACTS
         )
-    except (ValueError, KeyError, TypeError):
+        whole = whole and facts["archive_etag"] != "" and int(facts["archive_size"]) <= OBJECT_BYTES
+        str(facts["archive_etag"]).encode()  # JSON can tell what is no text
+    except (ValueError, KeyError, TypeError, RecursionError):
         whole, facts = False, {}
     if not whole:
         raise root.damaged("its facts are not told")

@@ -52,6 +52,10 @@ class Service:
         """Return if there is such a bucket. Raises NoSuchBucket."""
         self.mounts.check(bucket)
 
+    def root(self, mount: Mount) -> Steps[Root]:
+        """The open index of a mount, for what S3 does not tell. Raises and costs as `Roots.open`."""
+        return (yield from self._roots.open(mount))
+
     def get(self, request: ObjectRequest) -> Steps[ObjectAnswer]:
         """GetObject.
 

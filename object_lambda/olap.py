@@ -1,0 +1,109 @@
+"""The Lambda function behind an S3 Object Lambda access point: `object_lambda.olap.handler`.
+
+Everything that lasts (settings, clients, certificates) is made when a Lambda function loads the module, because its start has a
+whole core. Loaded modules are counted by tests/object_lambda/test_packaging.py; whatever no answer needs stays out.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import SettingInvalid
+from indexer.source.route import open_source
+from object_lambda.cache import DiskCache, NoCache
+from object_lambda.fetch import CachedSource
+from object_lambda.fetch_lock import FetchLock
+from object_lambda.olap_door import Door
+from object_lambda.settings import Settings
+from object_lambda.wgor import ResponseWriter
+from object_lambda.wgor_endpoint import Endpoint
+from object_lambda.wiring import ServiceSettings, new_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+    from typing import NoReturn
+
+    from indexer.source import Source
+    from object_lambda.olap_door import Reads, Result
+
+
+class Misconfigured:
+    """In place of a service whose settings cannot work: tells every caller so. The log has the details."""
+
+    def get(self, request: object) -> NoReturn:  # noqa: ARG002 - the protocol's name
+        """Raise SettingInvalid."""
+        raise SettingInvalid("the settings of this function cannot work", hint="Its log tells which")
+
+    head = list = get
+
+
+def open_door(env: Mapping[str, str], *, report: Callable[[str], None]) -> Door:
+    """Put the door together from its variables (`settings.Settings`, `wgor_endpoint.Endpoint`).
+
+    Args:
+        env: `os.environ`.
+        report: Takes what is wrong or went wrong, one line each.
+
+    Raises:
+        SettingInvalid: The variables with which AWS runs every function cannot work, so that no caller could even be told.
+    """
+    writer = ResponseWriter(Endpoint.read(env), clock=time.time)
+    source = open_source(env)
+    service: Reads
+    try:
+        settings = Settings.read(env)
+        service = new_service(settings.mounts, clock=time.monotonic, settings=_memory(settings))
+    except SettingInvalid as error:
+        report(str(error))
+        service = Misconfigured()
+    else:
+        for notice in settings.notices:
+            report(notice)
+        source = _cached(source, settings, report)
+    return Door(service, source, writer, ahead=_ahead, report=report)
+
+
+def _memory(settings: Settings) -> ServiceSettings:
+    """Two thirds for pages, which a lookup needs first; the defaults are in the same proportion."""
+    frame_bytes = settings.memory_bytes // 3 or 1
+    return ServiceSettings(page_bytes=settings.memory_bytes - frame_bytes, frame_bytes=frame_bytes)
+
+
+def _cached(source: Source, settings: Settings, report: Callable[[str], None]) -> CachedSource:
+    folder, unit_bytes = settings.cache_folder, settings.cache_unit_bytes
+    if not settings.cache_bytes:
+        return CachedSource(source, NoCache(), unit_bytes=unit_bytes)
+    cache = DiskCache(folder, budget_bytes=settings.cache_bytes, clock=time.time, report=report)
+    return CachedSource(source, cache, unit_bytes=unit_bytes, lock=FetchLock(folder, clock=time.monotonic))
+
+
+@functools.cache
+def _ahead() -> Executor:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, for members of more than 1 MiB only
+
+    return ThreadPoolExecutor(1, thread_name_prefix="ahead")
+
+
+def _log(line: str) -> None:
+    """One JSON document a line on standard error, which Lambda sends to CloudWatch."""
+    sys.stderr.write(json.dumps({"level": "ERROR", "message": line}) + "\n")
+
+
+@functools.cache
+def _door() -> Door:
+    return open_door(os.environ, report=_log)
+
+
+def handler(event: Mapping[str, Any], context: object) -> Result:  # noqa: ARG001 - Lambda's signature
+    """Answer one event of S3 Object Lambda."""
+    return _door().handle(event)
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    _door()

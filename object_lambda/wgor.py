@@ -1,0 +1,133 @@
+"""WriteGetObjectResponse: the request with which the handler sends S3 Object Lambda the answer to a GetObject.
+
+The token that comes with an event is good for one request, so nothing is ever sent again. The length of a body is told before
+it, and when it breaks off, so does the connection: the caller sees that bytes are missing, never a short body that looks whole.
+
+http.client, because a boto3 client takes 185 ms to load and make, and would hash or buffer a body that cannot be read twice
+(docs/decisions/0007-own-signer-for-the-handler.md).
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from select import select
+from typing import TYPE_CHECKING, Final
+
+from indexer.errors import StoreFailed
+from object_lambda.signing import signed
+from object_lambda.wgor_endpoint import SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from object_lambda.wgor_endpoint import Address, Endpoint
+
+TIMEOUT_S: Final = 60.0
+"""A caller of S3 Object Lambda waits no longer for the whole answer."""
+
+IDLE_S: Final = 20.0
+"""A connection that stood idle for longer is not used again: the other side may be about to close it."""
+
+TOLD_BYTES: Final = 500
+"""How much of a refusal's document is put into the error."""
+
+
+class ResponseWriter:
+    """Sends answers, over one kept connection where that is still open.
+
+    Args:
+        endpoint: Where to, and as whom.
+        clock: Seconds since 1970 (`time.time`): signatures tell the time, and a process that was frozen must notice it.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, clock: Callable[[], float]) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        # Made here, when a Lambda function starts: reading the certificates takes 17 ms. Plain HTTP (an emulator) needs none.
+        self._tls = ssl.create_default_context(cafile=endpoint.ca_bundle) if endpoint.secure else None
+        self._kept: tuple[Address, HTTPConnection, float] | None = None
+
+    def write(self, route: str, token: str, headers: Sequence[tuple[str, str]], body: Iterable[bytes]) -> None:
+        """Send one answer.
+
+        Args:
+            route: The event's `outputRoute`.
+            token: The event's `outputToken`.
+            headers: As `wgor_headers` makes them, `Content-Length` among them.
+            body: Its pieces; together of that length.
+
+        Raises:
+            StoreFailed: The answer did not arrive, or was refused; the caller gets an error, or a body cut short.
+            ValueError: The body has another length than was told; the connection was broken off.
+            Exception: Whatever `body` raises; the connection was broken off.
+        """
+        address = self._endpoint.address(route)
+        length = next(int(value) for name, value in headers if name == "Content-Length")
+        request = signed(
+            [("Host", address.host), ("x-amz-request-route", route), ("x-amz-request-token", token), *headers],
+            self._endpoint.credentials,
+            method="POST",
+            path=address.path,
+            service=SERVICE,
+            region=self._endpoint.region,
+            timestamp=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
+        )
+        connection = self._connection(address)
+        try:
+            try:
+                connection.putrequest("POST", address.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in request:
+                    connection.putheader(name, value)
+                connection.endheaders()
+                _send(connection, body, length)
+                with connection.getresponse() as response:
+                    status, told = response.status, response.read(TOLD_BYTES)
+                    lasts = not response.will_close and not response.read(1)
+            except (OSError, HTTPException) as error:
+                raise StoreFailed(f"the response could not be sent: {error!r}", hint="The caller has to ask again") from error
+            if status != 200:
+                text = " ".join(told.decode(errors="replace").split())
+                raise StoreFailed(f"the response was refused with {status}: {text}", hint="Check the function's role")
+        except BaseException:
+            connection.close()
+            raise
+        if lasts:
+            self._kept = (address, connection, self._clock())
+        else:
+            connection.close()
+
+    def _connection(self, address: Address) -> HTTPConnection:
+        """A connection to `address`: the kept one if it is the same and the other side has neither closed it nor spoken."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            there, connection, since_s = kept
+            idle_s = self._clock() - since_s
+            if (
+                there[:2] == address[:2]
+                and 0 <= idle_s < IDLE_S
+                and connection.sock
+                and not select([connection.sock], [], [], 0)[0]
+            ):
+                return connection
+            connection.close()
+        if self._tls is None:
+            return HTTPConnection(address.host, timeout=TIMEOUT_S)
+        return HTTPSConnection(address.host, timeout=TIMEOUT_S, context=self._tls)
+
+
+def _send(connection: HTTPConnection, body: Iterable[bytes], length: int) -> None:
+    """Send a body, never more than was announced.
+
+    Raises:
+        ValueError: It is shorter or longer than `length`.
+    """
+    sent = 0
+    for piece in body:
+        sent += len(piece)
+        if sent > length:
+            break
+        connection.send(piece)
+    if sent != length:
+        raise ValueError(f"the body has {'at least ' if sent > length else ''}{sent} bytes, not the {length} that were announced")

@@ -18,7 +18,6 @@ class ObjectHead:
         etag: Without quotes.
         mtime_s: Last-Modified, whole seconds since 1970.
         metadata: User metadata, names in lower case without `x-amz-meta-`.
-        missing_metadata: How many pairs cannot be told in headers (`x-amz-missing-meta`).
         crc32: Base64 of the whole object's CRC-32 when the caller asked for it and the answer covers the whole object.
     """
 
@@ -32,7 +31,6 @@ class ObjectHead:
     cache_control: str | None = None
     expires: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
-    missing_metadata: int = 0
     crc32: str | None = None
 
 

@@ -35,8 +35,6 @@ def headers_of(answer: ObjectAnswer) -> list[tuple[str, str]]:
         if value is not None:
             headers.append((name, value))
     headers += [(f"x-amz-meta-{name}", value) for name, value in head.metadata]
-    if head.missing_metadata:
-        headers.append(("x-amz-missing-meta", str(head.missing_metadata)))
     if head.crc32 is not None:
         headers += [("x-amz-checksum-crc32", head.crc32), ("x-amz-checksum-type", "FULL_OBJECT")]
     return headers

@@ -7,12 +7,11 @@ from base64 import b64encode
 from hashlib import sha256
 
 from indexer.attributes import DEFAULT_CONTENT_TYPE
-from indexer.model import DEFAULT_ATTRIBUTES, Attributes, Member
+from indexer.model import DEFAULT_ATTRIBUTES, Member
 from object_lambda.answers import ObjectHead
 from object_lambda.requests import Overrides
 
 PRINTABLE = re.compile(r"[\x20-\x7e]*")
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 ETAG = re.compile(r"[\x21\x23-\x7e]+")
 
 
@@ -38,7 +37,6 @@ def head_of(member: Member, archive_etag: str, overrides: Overrides) -> ObjectHe
     attributes = member.attributes
     if attributes == DEFAULT_ATTRIBUTES and overrides == Overrides():
         return ObjectHead(member.size, etag, member.mtime_s, DEFAULT_CONTENT_TYPE)
-    metadata, missing = _metadata(attributes)
     return ObjectHead(
         size=member.size,
         etag=etag,
@@ -49,8 +47,7 @@ def head_of(member: Member, archive_etag: str, overrides: Overrides) -> ObjectHe
         content_disposition=in_header(overrides.content_disposition or attributes.content_disposition),
         cache_control=in_header(overrides.cache_control or attributes.cache_control),
         expires=in_header(overrides.expires),
-        metadata=metadata,
-        missing_metadata=missing,
+        metadata=tuple((name, in_header(value) or "") for name, value in attributes.metadata),
     )
 
 
@@ -60,13 +57,7 @@ def checksum_of(member: Member) -> str | None:
 
 
 def in_header(text: str | None) -> str | None:
-    """Spell a value so that it may stand in a header: S3 answers what is not printable ASCII as RFC 2047 words."""
+    """Spell a value so that it may stand in a header: S3 answers what is not printable ASCII as an RFC 2047 word."""
     if text is None or PRINTABLE.fullmatch(text):
         return text
     return f"=?UTF-8?B?{b64encode(text.encode()).decode()}?="
-
-
-def _metadata(attributes: Attributes) -> tuple[tuple[tuple[str, str], ...], int]:
-    """The pairs that headers can carry, and how many they cannot (a name that is no token, RFC 9110 5.1)."""
-    told = tuple((name, in_header(value) or "") for name, value in attributes.metadata if TOKEN.fullmatch(name))
-    return told, len(attributes.metadata) - len(told)

@@ -1,4 +1,9 @@
-"""A source of local files. A file's ETag is made of its size and its time of last change, to the nanosecond."""
+"""A source of local files. A file's ETag is made of its size and its time of last change, to the nanosecond.
+
+What it cannot see: a change in place that keeps the length and falls into the same tick of the file system's clock (4 ms on
+Linux) as the change before it, or whose author sets the time back. A file that is renamed into place, as all of ours are, has a
+time of its own.
+"""
 
 from __future__ import annotations
 

@@ -104,7 +104,14 @@ def tail_options(length: int) -> GetOptions:
 
 
 def read_options(of: Identity, span: Span) -> GetOptions:
-    """The request for `span` of that version. An ETag is quoted in `If-Match` (RFC 9110 13.1.1)."""
+    """The request for `span` of that version. An ETag is quoted in `If-Match` (RFC 9110 13.1.1).
+
+    Raises:
+        ObjectReplaced: No store gives such an ETag, so no object bears it. It may come out of a damaged or a hostile index, and a
+            line break in a header ends obstore with a panic, which is no `Exception`.
+    """
+    if not _is_etag(of.etag):
+        raise _replaced(of.url)
     return {"range": (span.start, span.stop), "if_match": f'"{of.etag}"'}
 
 
@@ -114,8 +121,8 @@ def head_of(meta: ObjectMeta, url: str) -> Head:
     Raises:
         StoreFailed: It names no version: there is no ETag, or a weak one, which two versions may share (RFC 9110 8.8.1).
     """
-    etag = meta["e_tag"] or ""
-    if etag.startswith("W/") or not etag.strip('"'):
+    etag = (meta["e_tag"] or "").strip('"')
+    if etag.startswith("W/") or not _is_etag(etag):
         raise StoreFailed(
             "the store does not tell which version of the object this is (no strong ETag)",
             hint="Read it from a store that does, or copy it to a local file",
@@ -123,7 +130,7 @@ def head_of(meta: ObjectMeta, url: str) -> Head:
         )
     if not 0 <= meta["size"] <= OBJECT_BYTES:
         raise StoreFailed("the store tells a length that no object has", hint="Check the endpoint", object=url, size=meta["size"])
-    return Head(Identity(url, etag.strip('"'), meta["size"]), int(meta["last_modified"].timestamp()))
+    return Head(Identity(url, etag, meta["size"]), int(meta["last_modified"].timestamp()))
 
 
 def checked_tail(result: GetResult, data: bytes, url: str, length: int) -> Tail:
@@ -164,7 +171,7 @@ def failure(error: Exception, url: str, *, of: Identity | None = None) -> Binder
         url: The object it concerns.
         of: The version that was asked for, if any: a range refused within its length is the range of another version.
     """
-    text = " ".join(str(error).partition("\n\nDebug source")[0].split())[:_TOLD_CHARACTERS]
+    text = _told(error)
     if isinstance(error, FileNotFoundError):
         if "NoSuchBucket" in text:
             return ObjectMissing("there is no such bucket", hint="Check the bucket's name and the endpoint", object=url)
@@ -175,7 +182,9 @@ def failure(error: Exception, url: str, *, of: Identity | None = None) -> Binder
         if "InvalidObjectState" in text:
             return AccessRefused("the object is in an archive storage class", hint="Restore it in S3 first", object=url)
         return AccessRefused(
-            f"the store refused our credentials: {text}", hint="Check the credentials and the policy of the bucket", object=url
+            f"the store refused us: {text}",
+            hint="Check the credentials and the bucket's policy; without the right to list, a missing key is refused too",
+            object=url,
         )
     if isinstance(error, ValueError):
         return LocationInvalid(f"our S3 client cannot ask for this key: {text}", hint="Copy the object to a plain key", object=url)
@@ -184,6 +193,21 @@ def failure(error: Exception, url: str, *, of: Identity | None = None) -> Binder
     if "non-partial response" in text:
         return StoreFailed("the store does not serve ranges", hint="Read the archive from S3 or from a local copy", object=url)
     return StoreFailed(f"the store failed: {text}", hint="Try again later", object=url)
+
+
+def _is_etag(text: str) -> bool:
+    """Whether `text` can stand between the quotes of an ETag (RFC 9110 8.8.3, without its obsolete bytes)."""
+    return bool(text) and all("!" <= char <= "~" and char != '"' for char in text)
+
+
+def _told(error: Exception) -> str:
+    """What obstore's message tells a person: the status with S3's code and message, or the cause."""
+    text = " ".join(str(error).partition("\n\nDebug source")[0].split())
+    _, answered, status = text.partition("Server returned non-2xx status code: ")
+    if answered:
+        tags = [status.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0] for tag in ("Code", "Message")]
+        text = ", ".join(part for part in (status.partition(":")[0], *tags) if part)
+    return text.removeprefix("Generic S3 error: ")[:_TOLD_CHARACTERS]
 
 
 def _replaced(url: str) -> ObjectReplaced:

@@ -170,17 +170,22 @@ def test_a_key_that_the_client_would_change_is_refused_before_anything_is_sent(o
 
 ANSWERS: dict[str, tuple[Reply, type[BinderyError], str]] = {
     "bad request": (Reply(400, body=b"<Error><Code>Odd</Code></Error>"), StoreFailed, "Odd"),
-    "unauthenticated": (Reply(401), AccessRefused, "credentials"),
+    "unauthenticated": (Reply(401), AccessRefused, "401 Unauthorized"),
     "forbidden": (Reply(403, body=b"<Error><Code>SignatureDoesNotMatch</Code></Error>"), AccessRefused, "SignatureDoesNotMatch"),
     "glacier": (Reply(403, body=b"<Error><Code>InvalidObjectState</Code></Error>"), AccessRefused, "Restore it"),
     "no key": (Reply(404, body=b"<Error><Code>NoSuchKey</Code></Error>"), ObjectMissing, "no such object"),
     "no bucket": (Reply(404, body=b"<Error><Code>NoSuchBucket</Code></Error>"), ObjectMissing, "no such bucket"),
     "other region": (Reply(301, {"x-amz-bucket-region": "eu-west-1"}), StoreFailed, "AWS_REGION"),
-    "throttled": (Reply(503, body=b"<Error><Code>SlowDown</Code></Error>"), StoreFailed, "SlowDown"),
+    "throttled": (
+        Reply(503, body=b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message><Resource>/r</Resource></Error>"),
+        StoreFailed,
+        "the store failed: 503 Service Unavailable, SlowDown, Reduce your rate \\(",
+    ),
     "failed": (Reply(500), StoreFailed, "Try again"),
     "whole object": (Reply(200, GOOD, b"0123456789"), StoreFailed, "ranges"),
     "no etag": (Reply(206, {name: value for name, value in GOOD.items() if name != "ETag"}, b"234"), StoreFailed, "no strong ETag"),
     "weak etag": (Reply(206, GOOD | {"ETag": 'W/"abc"'}, b"234"), StoreFailed, "no strong ETag"),
+    "odd etag": (Reply(206, GOOD | {"ETag": '"a b"'}, b"234"), StoreFailed, "no strong ETag"),
     "range unknown": (Reply(206, GOOD | {"Content-Range": "bytes 2-4/*"}, b"234"), StoreFailed, "failed"),
     "other range": (Reply(206, GOOD | {"Content-Range": "bytes 0-2/10"}, b"012"), StoreFailed, "failed"),
     "fewer bytes": (Reply(206, GOOD, b"23"), StoreFailed, "other bytes"),
@@ -227,6 +232,14 @@ def test_a_range_refused_for_an_object_that_has_it_is_an_error(opened: Open) -> 
         with pytest.raises(StoreFailed, match="refuses a range"):
             opened(quick(server.endpoint)).tail(URL, 3)
         assert [seen.method for seen in server.seen] == ["GET", "HEAD"]
+
+
+@pytest.mark.parametrize("etag", ['a"b', "a\r\nX: y", "a\0", "é", "a b", '", "', "\udcff"])
+def test_an_etag_that_no_store_gives_is_the_version_of_no_object(etag: str, opened: Open) -> None:
+    with scripted(Reply(206, GOOD, b"234")) as server:
+        with pytest.raises(ObjectReplaced):
+            opened(quick(server.endpoint)).read(Identity(URL, etag, 10), SPAN)
+        assert server.seen == []
 
 
 def test_a_store_that_recovers_is_asked_again_and_no_more(opened: Open) -> None:

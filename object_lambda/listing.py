@@ -96,7 +96,7 @@ class _Page:
         """Take keys as they come."""
         while at is not None and self._begins(at) is not None:
             run = yield from self.view.run(at, self.room + 1)
-            count = len(run.members) if self.stop is None else run.first_at(self.stop, 0)
+            count = self._inside(run)
             self._take(run, 0, count)
             if self.full or count < len(run.members):
                 return
@@ -118,25 +118,36 @@ class _Page:
 
         After a common prefix that ends beyond the run, the least that can be read is: most likely another prefix follows.
         """
-        members, at = run.members, 0
-        while at < len(members):
-            key = run.prefix + members[at].name
-            if self.stop is not None and key >= self.stop:
+        at, count = 0, self._inside(run)
+        while at < count:
+            flat = self._first_rolled(run, at, count)
+            self._take(run, at, flat)
+            if self.full or flat == count:
+                break
+            rolled = self._rolled(run.prefix + run.members[flat].name)
+            beyond = None if rolled is None else self._add_prefix(rolled)
+            if beyond is None or self.full:
                 return None, 0
-            rolled = self._rolled(key)
-            if rolled is None:
-                self._take(run, at, at + 1)
-                at += 1
-            else:
-                beyond = self._add_prefix(rolled)
-                if beyond is None:
-                    return None, 0
-                at = run.first_at(beyond, at)
-                if at == len(members) and run.next is not None and run.next < beyond:
-                    return beyond, 1
-            if self.full:
-                return None, 0
-        return run.next, self.room + 1
+            at = run.first_at(beyond, flat)
+            if at == len(run.members) and run.next is not None and run.next < beyond:
+                return beyond, 1
+        return (run.next if count == len(run.members) else None), self.room + 1
+
+    def _first_rolled(self, run: Run, start: int, stop: int) -> int:
+        """The place of the first member in `[start, stop)` that is rolled up; if none is, `stop`.
+
+        Looks no further than the first member that has no room.
+        """
+        before, offset = run.prefix[len(self.prefix) :], max(len(self.prefix) - len(run.prefix), 0)
+        stop = min(stop, start + self.room + 1)
+        for at, member in enumerate(run.members[start:stop], start):
+            if (before + member.name).find(self.delimiter, offset) >= 0:
+                return at
+        return stop
+
+    def _inside(self, run: Run) -> int:
+        """How many members of a run have the prefix."""
+        return len(run.members) if self.stop is None else run.first_at(self.stop, 0)
 
     def _begins(self, at: bytes) -> bytes | None:
         """As `View.begins`, within the prefix: None when no key with the prefix follows."""

@@ -30,7 +30,7 @@ DNS_SUFFIXES: Final = {
 HOST_LABEL: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
 """What an event's route must be: it becomes part of a host, and must not lead anywhere else."""
 
-ADDRESS: Final = re.compile(r"[0-9.]+|\[.*")
+ADDRESS: Final = re.compile(r"[0-9.]+|.*:.*")
 """A host that is a number has no names under it."""
 
 ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3_OBJECT_LAMBDA", "AWS_ENDPOINT_URL")

@@ -1,0 +1,188 @@
+"""Builds the index of an archive from the archive's bytes: scan, sort, write."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.asks import Ask
+from indexer.drivers import answer
+from indexer.errors import BinderyError
+from indexer.formats import scanner_for
+from indexer.indexfile.writer import ArchiveFacts, write_rows
+from indexer.limits import MEMBER_EXTENTS
+from indexer.model import Identity, Member
+from indexer.rows import Row, row
+from indexer.scan import Scan, ScanSummary
+from indexer.sorting import RowSorter
+from indexer.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What an index was built of.
+
+    Args:
+        archive: The archive, in the version that was scanned.
+        kind: Its kind.
+        members: Members in the index.
+        bytes: Their bytes in all.
+        stored_bytes: Length of the archive.
+        frames: Frames they lie in.
+        unreadable: Members that are listed but cannot be read.
+        duplicates: Members left out because a later one has the same name.
+        left_out: Names refused, by fault.
+        examples: Some of the names refused or met twice, each with its fault.
+        index_bytes: Length of the index.
+    """
+
+    archive: Identity
+    kind: str
+    members: int
+    bytes: int
+    stored_bytes: int
+    frames: int
+    unreadable: int
+    duplicates: int
+    left_out: dict[str, int]
+    examples: list[str]
+    index_bytes: int
+
+    def as_json(self) -> dict[str, object]:
+        """The summary for machines."""
+        return {
+            "archive": self.archive.url,
+            "archive_etag": self.archive.etag,
+            "kind": self.kind,
+            "members": self.members,
+            "bytes": self.bytes,
+            "stored_bytes": self.stored_bytes,
+            "frames": self.frames,
+            "unreadable": self.unreadable,
+            "duplicates": self.duplicates,
+            "left_out": self.left_out,
+            "examples": self.examples,
+            "index_bytes": self.index_bytes,
+        }
+
+
+def build_index(
+    url: str,
+    source: Source,
+    out: Callable[[bytes], object],
+    *,
+    scratch: Path,
+    progress: Callable[[int], object] | None = None,
+) -> BuildSummary:
+    """Scan an archive as a stranger would, and write its index.
+
+    Args:
+        url: The archive.
+        source: Where it is read from.
+        out: Takes the bytes of the index file in order; nothing is handed out before the whole archive was scanned.
+        scratch: Folder for sorting, used when there are more than `sorting.RUN_MEMBERS` members.
+        progress: Told the number of members found so far, now and then.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ArchiveDamaged, ArchiveUnsupported: It cannot be indexed.
+        ObjectReplaced: It was replaced while it was scanned.
+        DiskFull: No room to sort.
+
+    Cost:
+        What the kind's scanner reads (a zip: its directory; a tar.zst: all of it). Memory flat in the number of members.
+    """
+    archive = source.head(url).identity
+    sorter = RowSorter(scratch)
+    collecting = gc.isenabled()
+    # Members are tuples of tuples that never form a cycle: looking for cycles among millions of them takes a quarter of the time.
+    gc.disable()
+    try:
+        return _build(archive, source, sorter, out, progress)
+    finally:
+        sorter.close()
+        if collecting:
+            gc.enable()
+
+
+def _build(
+    archive: Identity,
+    source: Source,
+    sorter: RowSorter,
+    out: Callable[[bytes], object],
+    progress: Callable[[int], object] | None,
+) -> BuildSummary:
+    scan = scanner_for(archive, source)(archive)
+    scanned = _Scanned()
+    for rows in scanned.run(scan, source, archive):
+        sorter.add(rows)
+        if progress is not None:
+            progress(scanned.members)
+    summary = scanned.summary
+    facts: dict[str, str | int | bool] = {**summary.facts, "frames": scanned.frames, "entries": summary.entries}
+    written = write_rows(sorter.sorted(), ArchiveFacts(archive.etag, archive.size, summary.kind, facts), out)
+    return BuildSummary(
+        archive=archive,
+        kind=summary.kind,
+        members=written.members,
+        bytes=written.member_bytes,
+        stored_bytes=archive.size,
+        frames=scanned.frames,
+        unreadable=written.unreadable,
+        duplicates=sorter.duplicates,
+        left_out={fault.value: count for fault, count in summary.left_out.items()},
+        examples=[*summary.examples, *(f"duplicate: {name}" for name in sorter.duplicate_examples)],
+        index_bytes=written.index_bytes,
+    )
+
+
+class _Scanned:
+    """A scan under way: its members so far, counted and checked."""
+
+    def __init__(self) -> None:
+        self.members = self.frames = 0
+        self.summary = ScanSummary("")
+        self._last_start = -1
+
+    def run(self, scan: Scan, source: Source, archive: Identity) -> Iterator[list[Row]]:
+        """Drive a scan; yields its batches as rows."""
+        reply: Any = None
+        error: BinderyError | None = None
+        while True:
+            try:
+                told: Ask | list[Member] = scan.send(reply) if error is None else scan.throw(error)
+            except StopIteration as end:
+                self.summary = end.value
+                return
+            reply = error = None
+            if isinstance(told, list):
+                yield [row(self._checked(member, archive)) for member in told]
+                continue
+            try:
+                reply = answer(told, source)
+            except BinderyError as raised:
+                error = raised
+
+    def _checked(self, member: Member, archive: Identity) -> Member:
+        """Count a member and make sure that it can be read from its extents; one that cannot is listed with the reason."""
+        self.members += 1
+        length = 0
+        for frame, offset, extent_bytes in member.extents:
+            length += extent_bytes
+            if frame is None:
+                continue
+            if frame.start != self._last_start:
+                self._last_start = frame.start
+                self.frames += 1
+            if frame.start + frame.stored_bytes > archive.size or offset + extent_bytes > frame.raw_bytes:
+                return member._replace(extents=(), unreadable="damaged: its place lies outside of the archive")
+        if length != member.size and member.unreadable is None:
+            return member._replace(extents=(), unreadable="damaged: its extents do not add up to its size")
+        if len(member.extents) > MEMBER_EXTENTS:
+            return member._replace(extents=(), unreadable=f"too many extents: more than {MEMBER_EXTENTS}")
+        return member

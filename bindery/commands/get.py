@@ -1,0 +1,96 @@
+"""`bindery get`: members as files in a folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bindery.commands.ls import pages
+from bindery.console import count, print_json, size, tell
+from bindery.opened import Archive, IndexUrl, Opened, TraceCost, opened
+from indexer.errors import BinderyError, DiskFull, LocationInvalid, SettingInvalid
+
+NAME: Final = "get"
+HELP: Final = "Write the members under a prefix to a folder, as files."
+
+
+def run(
+    archive: Archive,
+    places: Annotated[list[str], typer.Argument(metavar="[PREFIX] FOLDER", help="Only names that begin with PREFIX; the folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Tell the result as one JSON object.")] = False,
+    index: IndexUrl = None,
+    trace_cost: TraceCost = False,
+) -> None:
+    """Write members as files. Each is complete or not there: it is written beside its place and then moved there."""
+    if len(places) > 2:
+        raise SettingInvalid("too many arguments", hint="Write: bindery get ARCHIVE [PREFIX] FOLDER", setting=" ".join(places))
+    prefix, folder = places if len(places) == 2 else ("", places[0])
+    files = written = 0
+    with opened(archive, index, trace_cost=trace_cost) as place:
+        root = Path(folder)
+        for page in pages(place, prefix.encode(), b""):
+            for entry in page.entries:
+                written += _write(place, entry.key.decode(), root)
+                files += 1
+        if files == 0 and prefix:
+            raise place.missing(prefix)
+    if as_json:
+        print_json({"members": files, "bytes": written, "folder": folder})
+    else:
+        tell(f"{count(files)} members, {size(written)}, are in {folder}")
+
+
+def _write(place: Opened, name: str, root: Path) -> int:
+    """Write one member below `root`; returns its length. Names cannot leave the folder: an index holds none with `..`."""
+    target = confined(root, name)
+    try:
+        if name.endswith("/"):
+            target.mkdir(parents=True, exist_ok=True)
+            return 0
+        target.parent.mkdir(parents=True, exist_ok=True)
+        answer, pieces = place.get(name)
+        handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=".bindery-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+            os.utime(scratch, (answer.head.mtime_s, answer.head.mtime_s))
+            Path(scratch).chmod(0o644)
+            Path(scratch).replace(target)
+        except BaseException:
+            Path(scratch).unlink(missing_ok=True)
+            raise
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise LocationInvalid(
+            "one name is a file and a folder at once, which S3 can hold and a disk cannot",
+            hint="Get the prefixes beside it one by one",
+            member=name,
+            path=str(target),
+        ) from None
+    except OSError as error:
+        raise failure(error, target) from None
+    return answer.content_length
+
+
+def confined(root: Path, name: str) -> Path:
+    """Where a member's file lies below `root`.
+
+    Raises:
+        LocationInvalid: It would lie elsewhere.
+    """
+    segments = [segment for segment in name.split("/") if segment not in ("", ".")]
+    if ".." in segments or not segments:
+        raise LocationInvalid("a member of this name has no place in a folder", member=name, path=str(root))
+    return root.joinpath(*segments)
+
+
+def failure(error: OSError, path: Path) -> BinderyError:
+    """What a failed write means."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("there is no room left", hint="Free some space and run the command again", path=str(path))
+    return LocationInvalid(f"cannot write here: {error.strerror}", hint="Choose another folder", path=str(path))

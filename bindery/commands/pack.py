@@ -1,0 +1,92 @@
+"""`bindery pack`: many objects into one archive with its index."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bindery.console import count, print_json, size, tell
+from bindery.progress import Bars
+from indexer.errors import SettingInvalid
+from indexer.limits import MIB
+
+NAME: Final = "pack"
+HELP: Final = "Pack objects or files into one archive, index it, and read every member back."
+
+
+def run(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, a folder, or a file that lists one URL or key a line.")
+    ],
+    destination: Annotated[
+        str, typer.Argument(metavar="DEST", help="The archive; when it ends in /, a name made of the sources is added.")
+    ],
+    archive_format: Annotated[str, typer.Option("--format", metavar="KIND", help="tar.zst or zip.")] = "tar.zst",
+    level: Annotated[str, typer.Option("--level", metavar="LEVEL", help="fast, default or dense.")] = "default",
+    method: Annotated[
+        str, typer.Option("--method", metavar="METHOD", help="How a zip's members are compressed: zstd or deflate.")
+    ] = "zstd",
+    names: Annotated[
+        str,
+        typer.Option(
+            "--names", metavar="WHICH", help="Name members by what follows the source prefix (relative), or by their key."
+        ),
+    ] = "relative",
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="URL", help="For a list of keys: the bucket, prefix or folder they lie in.")
+    ] = None,
+    leave_out_unpackable: Annotated[
+        bool, typer.Option("--leave-out-unpackable", help="Leave out keys that no archive can hold safely, and say which.")
+    ] = False,
+    memory_mib: Annotated[int, typer.Option("--memory", metavar="MIB", help="Memory the process may take in all.")] = 256,
+    concurrency: Annotated[int, typer.Option("--concurrency", help="Requests in flight.")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell the result as one JSON object.")] = False,
+) -> None:
+    """Pack, and say what was saved."""
+    from archiver.frames import LEVELS  # noqa: PLC0415 - no other command pays for the clients that write
+    from archiver.pack import pack  # noqa: PLC0415
+    from archiver.settings import Format, Names, PackSettings  # noqa: PLC0415
+    from archiver.writers.zip import Method  # noqa: PLC0415
+
+    settings = PackSettings(
+        source=source,
+        destination=destination,
+        base=base,
+        format=Format(one_of("--format", archive_format, [kind.value for kind in Format])),
+        level=LEVELS[one_of("--level", level, list(LEVELS))],
+        method=Method[one_of("--method", method, ["zstd", "deflate"]).upper()],
+        names=Names(one_of("--names", names, [which.value for which in Names])),
+        leave_out_unpackable=leave_out_unpackable,
+        memory_bytes=memory_mib * MIB,
+        concurrency=concurrency,
+        scratch=Path(tempfile.gettempdir()),
+        env=os.environ,
+    )
+    with Bars() as bars:
+        report = pack(settings, bars)
+    if as_json:
+        print_json(report.as_json())
+        return
+    shrunk = f", {report.bytes / report.stored_bytes:.1f} times smaller" if report.bytes > report.stored_bytes else ""
+    tell(
+        f"{report.outcome.value}: {count(report.members)} members, {size(report.bytes)} in {size(report.stored_bytes)}{shrunk}; "
+        f"index {size(report.index_bytes)}"
+    )
+    for reason, number in report.left_out.items():
+        tell(f"left out: {count(number)} ({reason})")
+    typer.echo(report.archive.url.removeprefix("file://"))
+
+
+def one_of(option: str, value: str, known: list[str]) -> str:
+    """Check the value of an option.
+
+    Raises:
+        SettingInvalid: It is none of those that are known.
+    """
+    if value not in known:
+        raise SettingInvalid(f"{value!r} is none of {', '.join(known)}", hint="See `bindery pack --help`", setting=option)
+    return value

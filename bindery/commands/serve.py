@@ -1,0 +1,30 @@
+"""`bindery serve`: archives as buckets of an S3 endpoint on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from indexer.limits import GIB
+from object_lambda.mount_table import parse_mount
+
+NAME: Final = "serve"
+HELP: Final = "Serve archives as buckets through the S3 API over HTTP."
+
+
+def run(
+    mount: Annotated[
+        list[str], typer.Option("--mount", metavar="BUCKET[/PREFIX]=ARCHIVE", help="Serve an archive there; may be given often.")
+    ],
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8014,
+    cache: Annotated[
+        str | None, typer.Option("--cache", metavar="DIR", help="Keep what was fetched from a store in this folder.")
+    ] = None,
+    cache_bytes: Annotated[int, typer.Option("--cache-bytes", min=1, help="Most bytes the folder takes.")] = 10 * GIB,
+) -> None:
+    """Serve until interrupted."""
+    from bindery.serving import serve  # noqa: PLC0415 - no other command pays for the web framework
+
+    serve([parse_mount(text) for text in mount], host=host, port=port, cache=cache, cache_bytes=cache_bytes)

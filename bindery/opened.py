@@ -1,0 +1,113 @@
+"""One archive as the commands that read see it: the service over a single mount, and what the calls to it cost."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeVar
+
+import typer
+
+from bindery.console import tell
+from indexer import urls
+from indexer.asks import Steps
+from indexer.drivers import run, stream
+from indexer.errors import MemberMissing, RangeInvalid
+from indexer.source import Source
+from indexer.source.route import open_source
+from indexer.source.trace import Trace, TracedSource
+from object_lambda.answers import ObjectAnswer
+from object_lambda.mounts import Mount
+from object_lambda.requests import ObjectRequest
+from object_lambda.roots import Root
+from object_lambda.s3_errors import InvalidRange, NoSuchKey
+from object_lambda.service import Service
+from object_lambda.wiring import ServiceSettings, new_service
+
+T = TypeVar("T")
+
+BUCKET: Final = "archive"
+"""The name under which a command mounts its one archive; nobody sees it."""
+
+Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="The archive: s3://bucket/key, a path, or file:///path.")]
+IndexUrl = Annotated[str | None, typer.Option("--index", metavar="URL", help="Where its index is, if not beside it.")]
+TraceCost = Annotated[bool, typer.Option("--trace-cost", help="Tell on stderr, as one JSON line, what the call cost.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An archive, ready to be read through the service.
+
+    Args:
+        service: With this archive as its only mount.
+        source: Where bytes come from.
+        mount: The mount of the archive.
+    """
+
+    service: Service
+    source: Source
+    mount: Mount
+
+    def run(self, steps: Steps[T]) -> T:
+        """Run a computation of the service."""
+        return run(steps, self.source)
+
+    def root(self) -> Root:
+        """The open index and the archive's identity."""
+        return run(self.service.root(self.mount), self.source)
+
+    def get(self, name: str, byte_range: str | None = None) -> tuple[ObjectAnswer, Iterator[bytes]]:
+        """A member's head and its bytes, piece by piece.
+
+        Args:
+            name: The member's name.
+            byte_range: As the Range header has it; None for all of it.
+
+        Raises:
+            MemberMissing: There is no such member.
+            RangeInvalid: It has no such bytes.
+        """
+        try:
+            answer = self.run(self.service.get(ObjectRequest(BUCKET, name.encode(), range=byte_range)))
+        except NoSuchKey:
+            raise self.missing(name) from None
+        except InvalidRange:
+            hint = "Leave out --range to read all of it"
+            raise RangeInvalid("the member has no such bytes", hint=hint, member=name, range=byte_range or "") from None
+        return answer, self._pieces(answer)
+
+    def missing(self, name: str) -> MemberMissing:
+        """The error for a name that is not in the archive."""
+        return MemberMissing(
+            "the archive has no member of this name",
+            hint="`bindery ls -r` tells the names",
+            archive=self.mount.archive,
+            member=name,
+        )
+
+    def _pieces(self, answer: ObjectAnswer) -> Iterator[bytes]:
+        if answer.start:
+            yield answer.start
+        if answer.rest is not None:
+            yield from stream(answer.rest, self.source)
+
+
+@contextmanager
+def opened(archive: str, index: str | None, *, trace_cost: bool) -> Iterator[Opened]:
+    """Open an archive for one command; afterwards tell what that cost, if asked to."""
+    url = urls.parse(archive)
+    mount = Mount(BUCKET, b"", url, urls.parse(index) if index else urls.index_url(url))
+    trace = Trace()
+    source: Source = open_source(os.environ)
+    if trace_cost:
+        source = TracedSource(source, trace)
+    service = new_service([mount], clock=time.monotonic, settings=ServiceSettings(freshness_s=float("inf")))
+    began_s = time.process_time()
+    try:
+        yield Opened(service, source, mount)
+    finally:
+        if trace_cost:
+            tell(trace.as_json(time.process_time() - began_s))

@@ -39,7 +39,7 @@ PAGE_EXTENTS: Final = 8192
 """A page is closed before a member whose extents would take it beyond this; a larger member has a page of its own."""
 
 MEMBER_EXTENTS: Final = 2**20
-"""Most extents of one member, and so of one page: a member of 1 TiB in frames of 1 MiB. They take about 300 MB while it is read."""
+"""Most extents of one member, and so of one page: a member of 1 TiB in frames of 1 MiB. Reading it takes up to 480 MB."""
 
 BLOCK_STORED_BYTES: Final = 64 * MIB
 """Largest block a reader will fetch: a page with the most extents takes about 4 MiB, a root with the most children 30 MiB."""
@@ -52,6 +52,9 @@ DIRECTORY_PAGES: Final = 512
 
 DIRECTORY_CHILDREN: Final = 2**16
 """Most rows of a root or directory block: pages for 3 * 10^10 members. Their keys take at most 64 MiB."""
+
+FACTS_BYTES: Final = 64 * KIB
+"""Longest facts of an archive: what is told of it as a whole, in JSON."""
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -87,6 +90,9 @@ ZIP_LOCAL_SLACK_BYTES: Final = 64
 
 # --- scanning -------------------------------------------------------------------------------------------------------
 
+LATEST_S: Final = 253_402_300_799
+"""Latest Last-Modified believed: the end of the year 9999, the last moment that an HTTP date can tell."""
+
 TAR_RECORDS_BYTES: Final = 1 * MIB
 """Longest pax header or GNU long name believed: GNU tar itself writes none beyond a few KiB, save for maps of sparse files."""
 
@@ -94,7 +100,7 @@ SPARSE_RUNS: Final = 2**18
 """Most runs of one sparse file in a tar: a map of 5 MiB."""
 
 LINK_TARGETS: Final = 2**15
-"""Members of a tar kept at hand as targets of its links (about 20 MiB); beyond them, an archive with links is gone through twice."""
+"""Members of a tar kept at hand as targets of its links (about 20 MiB); beyond them, one with links is read twice."""
 
 LINKS: Final = 2**17
 """Links of one tar that wait for their target at most (about 50 MiB); those beyond are listed as unreadable."""
@@ -102,11 +108,23 @@ LINKS: Final = 2**17
 LINK_HOPS: Final = 40
 """Longest chain of symbolic links: what Linux follows (path_resolution(7))."""
 
+LINK_STEPS: Final = 2**24
+"""Path segments walked to follow all symbolic links of a tar (about 10 s): links made to lead through one another cost the most."""
+
 LINK_PATH_BYTES: Final = 4096
 """Longest target of a symbolic link: PATH_MAX."""
 
 FRAME_MEMBERS: Final = 2**16
-"""Members held until the frame they begin in ends (about 30 MiB); a frame with more of them is measured first, by decoding it twice."""
+"""Members held until the frame they begin in ends (about 30 MiB); a frame with more is measured first, by decoding it twice."""
+
+FRAMES_HELD: Final = 2**16
+"""Frames of one member that may be of any length; if it crosses more, they must hold `FRAME_RAW_BYTES_HELD` each on average, or an
+archive of tiny frames would take 20 times its own length in memory."""
+
+FRAME_RAW_BYTES_HELD: Final = 1 * KIB
+
+SEEK_TABLE_BYTES: Final = 16 * MIB
+"""Longest seek table that is compared with the frames: two million of them. It tells nothing that was not found out before."""
 
 EXPANSION_MOST: Final = 1000
 """Decoded bytes for each stored byte beyond which an archive is taken for a bomb, once it has given `EXPANSION_FREE_BYTES`."""

@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from indexer.attributes import decode as decode_attributes
+from indexer.limits import LATEST_S
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes, Codec
 
 CENTRAL_MAGIC: Final = b"PK\x01\x02"
@@ -166,7 +167,7 @@ def read_extra(data: bytes) -> Extra:
     mtime_s = None
     for tag in (TIMES_EXTRA, NTFS_EXTRA, UNIX_EXTRA) if times else ():
         if tag in times:
-            mtime_s = max(0, times[tag])
+            mtime_s = min(max(0, times[tag]), LATEST_S)
             break
     return Extra(wide, mtime_s, unicode_name, etag, told, is_object)
 

@@ -8,6 +8,7 @@ pieces of bounded size, and the end of a frame is known without copying what fol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final, NamedTuple
 
 MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -22,6 +23,15 @@ HEADER_BYTES: Final = 18
 
 DICTIONARY_WIDTHS: Final = (0, 1, 2, 4)
 CONTENT_WIDTHS: Final = (0, 2, 4, 8)
+
+
+SEEK_TABLE_MAGIC: Final = b"\x5e\x2a\x4d\x18"
+"""Which of the skippable frames a seek table is (zstd contrib/seekable_format)."""
+
+SEEK_TABLE_FOOTER: Final = Struct("<IBI")
+"""Number of frames, descriptor, magic: the end of a seek table."""
+
+SEEK_TABLE_END: Final = 0x8F92EAB1
 
 
 class FrameHeader(NamedTuple):
@@ -149,3 +159,24 @@ class Walk:
             self.stored_bytes += at - begun
             self.raw_bytes_most += decoded
         return at
+
+
+def seek_table(content: bytes) -> bytes | None:
+    """Read a seek table.
+
+    Args:
+        content: Of its skippable frame.
+
+    Returns:
+        Stored and decoded length of each frame, four bytes each, checksums left out; None when it is no sound table.
+    """
+    entries_stop = len(content) - SEEK_TABLE_FOOTER.size
+    if entries_stop < 0:
+        return None
+    frames, descriptor, magic = SEEK_TABLE_FOOTER.unpack_from(content, entries_stop)
+    width = 12 if descriptor & 0x80 else 8
+    if magic != SEEK_TABLE_END or descriptor & 0x7C or frames * width != entries_stop:
+        return None
+    if width == 8:
+        return content[:entries_stop]
+    return b"".join(content[at : at + 8] for at in range(0, entries_stop, 12))

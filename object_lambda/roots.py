@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -39,7 +40,8 @@ FirstTouch = Callable[[Mount], Steps[Index]]
 
 
 def refuse_first_touch(mount: Mount) -> Steps[Index]:
-    """The answer of a service that makes no indexes."""
+    """The answer of a service that makes no indexes. Costs one HEAD, so that an archive that is not there is told as such."""
+    yield from head(mount.archive)
     raise IndexMissing("this archive has no index yet", hint="Build it with `bindery index`", archive=mount.archive)
 
 
@@ -111,17 +113,28 @@ class Roots:
             now = self._clock()
             if now - known.checked_s < self._freshness_s:
                 return known
-            self._known.pop(mount, None)
-            if (yield from head(known.proof.url)).identity == known.proof:
-                fresh = self._known[mount] = replace(known, checked_s=now)
-                return fresh
+            renewed = yield from self._renewed(mount, known, now)
+            if renewed is not None:
+                return renewed
         opened = self._known[mount] = yield from self._load(mount)
         return opened
+
+    def _renewed(self, mount: Mount, known: Root, now: float) -> Steps[Root | None]:
+        """The root if the store says that it still holds, else None. Who comes meanwhile uses it as it is, and does not ask."""
+        asked = self._known[mount] = replace(known, checked_s=now)
+        holds = False
+        try:
+            holds = (yield from head(known.proof.url)).identity == known.proof
+        finally:
+            if not holds:
+                self.forget(mount, asked)
+        return asked if holds else None
 
     def forget(self, mount: Mount, root: Root) -> None:
         """Drop a root that turned out to be of the past, unless a newer one has taken its place."""
         if self._known.get(mount) is root:
-            self._known.pop(mount, None)
+            with suppress(KeyError):  # another thread was faster
+                del self._known[mount]
 
     def _load(self, mount: Mount) -> Steps[Root]:
         now = self._clock()

@@ -11,11 +11,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from indexer.errors import SettingInvalid
 from object_lambda.keys import successor
 from object_lambda.s3_errors import NoSuchBucket
+
+ANY_BUCKET: Final = "*"
+"""The bucket of mounts behind an Object Lambda access point, which has no bucket of its own: the map is all there is."""
 
 
 @dataclass(frozen=True, slots=True)

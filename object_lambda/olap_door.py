@@ -101,11 +101,12 @@ class Door:
                 return self._unknown(asked)
 
     def _get(self, asked: Event) -> Result:
+        body: Iterable[bytes] = ()
         try:
             answer = run(self._service.get(asked.object_request()), self._source)
             headers, body = answer_headers(answer), self._body(answer)
         except Exception as error:  # noqa: BLE001 - the caller waits for an answer, whatever it is that failed
-            headers, body = error_headers(self._told(error)), iter(())
+            headers = error_headers(self._told(error))
         self._write(asked, headers, body)
         return DONE
 

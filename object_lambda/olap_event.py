@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from object_lambda.keys import key_of, parse_query
+from object_lambda.mounts import ANY_BUCKET
 from object_lambda.requests import OVERRIDE_NAMES, ListRequest, ObjectRequest, list_request, object_request
-from object_lambda.vmap import ANY_BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,7 @@ from typing import Final
 
 from indexer import urls
 from indexer.errors import LocationInvalid
-from object_lambda.mounts import Mount
-
-ANY_BUCKET: Final = "*"
-"""The bucket of every mount of this map: an Object Lambda access point has no bucket of its own, the map is all there is."""
+from object_lambda.mounts import ANY_BUCKET, Mount
 
 EXAMPLE: Final = "Write virtual/prefix|s3://bucket/key"
 

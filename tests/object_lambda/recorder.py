@@ -1,6 +1,7 @@
 """A server that keeps what it was sent, byte for byte, and answers what it is told: the other end of WriteGetObjectResponse."""
 
 import socket
+import ssl
 import threading
 from dataclasses import dataclass, field
 
@@ -21,11 +22,14 @@ class Recorder:
     An answer of None closes the connection instead; `closes` does so after each answer.
     """
 
-    def __init__(self, answers: list[bytes | None] | None = None, *, closes: bool = False) -> None:
+    def __init__(
+        self, answers: list[bytes | None] | None = None, *, closes: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.connections: list[Connection] = []
         self.closed = threading.Semaphore(0)
         self._answers = answers or [OK]
         self._closes = closes
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -57,7 +61,7 @@ class Recorder:
 
     def _serve(self, peer: socket.socket, connection: Connection) -> None:
         try:
-            with peer as stream:
+            with self._tls.wrap_socket(peer, server_side=True) if self._tls else peer as stream:
                 done = 0
                 while data := stream.recv(1 << 16):
                     connection.received += data

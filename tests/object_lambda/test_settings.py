@@ -6,9 +6,9 @@ import pytest
 
 from indexer.errors import LocationInvalid, SettingInvalid
 from indexer.limits import MIB
-from object_lambda.mounts import Mount, Mounts
+from object_lambda.mounts import ANY_BUCKET, Mount, Mounts
 from object_lambda.settings import CACHE_BYTES, CACHE_UNIT_BYTES, MEMORY_BYTES, Settings
-from object_lambda.vmap import ANY_BUCKET, parse_entry
+from object_lambda.vmap import parse_entry
 
 ONE = {"S3ARCHIVEFS_PREFIX_VMAP1": "a|s3://archives/a.zip"}
 

@@ -1,7 +1,10 @@
 """WriteGetObjectResponse as it goes over the wire, byte for byte, and what happens when a body or the line breaks."""
 
 import re
+import ssl
+import subprocess
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from botocore.session import Session
@@ -275,6 +278,37 @@ def test_nobody_at_the_other_end_is_an_error() -> None:
     scene.recorder.close()
     with pytest.raises(StoreFailed, match="could not be sent"):
         scene.write([b"hello"], 5)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost with its key, by openssl."""
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    command += f" -addext subjectAltName=DNS:localhost -keyout {path} -out {path}.crt"
+    subprocess.run(command.split(), check=True, capture_output=True, timeout=60)
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_under_tls_only_a_trusted_receiver_gets_the_answer(certificate: Path, trusted: bool) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    recorder = Recorder(tls=tls)
+    bundle = str(certificate) if trusted else None
+    endpoint = Endpoint(f"https://localhost:{recorder.port}", "us-east-1", CREDENTIALS, routed=False, ca_bundle=bundle)
+    writer = ResponseWriter(endpoint, clock=lambda: float(NOW_S))
+    headers = [("x-amz-fwd-status", "200"), ("Content-Length", "5")]
+    if trusted:
+        for _ in range(2):
+            writer.write("io-use1-001", "token", headers, [b"hello"])
+        assert [len(connection.requests) for connection in recorder.connections] == [2]
+    else:
+        with pytest.raises(StoreFailed, match="CERTIFICATE_VERIFY_FAILED"):
+            writer.write("io-use1-001", "token", headers, [b"hello"])
+        assert recorder.requests == []
+    recorder.close()
 
 
 # --- where to -------------------------------------------------------------------------------------------------------

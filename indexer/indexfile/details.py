@@ -98,7 +98,7 @@ def decode_etags(block: Block, members: int) -> Sequence[str | None]:
         return hexes
     each_hex = iter(hexes)
     parts = decode_ints(block[Column.ETAG_PARTS], multipart)
-    texts = decode_texts(block[Column.ETAG_TEXT])
+    texts = decode_texts(block[Column.ETAG_TEXT], members)
     if min(parts, default=0) < 0 or len(texts) != sum([kind == EtagKind.TEXT for kind in kinds]):
         raise ColumnDamaged("the ETags do not fit the members")
     each_part, each_text = iter(parts), iter(texts)
@@ -128,7 +128,7 @@ def _encode_table(values: Sequence[bytes], ordinals: Column, texts: Column) -> d
 
 def _decode_table(block: Block, members: int, ordinals: Column, texts: Column) -> tuple[Sequence[int], list[bytes]]:
     places = decode_ints(block[ordinals], members)
-    values = [b"", *decode_texts(block[texts])]
+    values = [b"", *decode_texts(block[texts], members)]
     if min(places) < 0 or max(places) >= len(values):
         raise ColumnDamaged("a text is missing")
     return places, values

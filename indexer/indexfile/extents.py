@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from indexer.indexfile.block import Block
 from indexer.indexfile.columns import Column, ColumnDamaged, ColumnUnknown, decode_ints, encode_ints
 from indexer.limits import OBJECT_BYTES
-from indexer.model import Codec, Extent, Frame, Span
+from indexer.model import NO_CONTEXT, Codec, Extent, Frame, Span
 from indexer.rows import FrameRow
 
 Lying = tuple[Any, ...] | list[Any]
@@ -215,7 +215,9 @@ def _decode_frames(block: Block, ends: Sequence[int], first: int) -> list[Frame]
             raise ColumnDamaged("a frame lies outside of all bounds")
         if not 0 <= bits[place] <= 7:
             raise ColumnDamaged("a frame begins at no bit of its first byte")
-        context = Span(context_starts[place], context_starts[place] + context_bytes[place])
+        context = NO_CONTEXT
+        if context_bytes[place]:
+            context = Span(context_starts[place], context_starts[place] + context_bytes[place])
         frames.append(Frame(start, stored[place], raw, codec, leads[place], context, bits[place]))
         foreseen = start + leads[place] + stored[place]
     return frames

@@ -16,7 +16,7 @@ from indexer.indexfile.columns import Column
 from indexer.indexfile.directory import Children
 from indexer.indexfile.layout import HEADER, Trailer
 from indexer.indexfile.page import Page
-from indexer.limits import OBJECT_BYTES, TAIL_BYTES
+from indexer.limits import FACTS_BYTES, OBJECT_BYTES, TAIL_BYTES
 from indexer.model import Identity, Member, Span
 
 PageKey = tuple[str, int]
@@ -229,8 +229,11 @@ class Index:
 
 
 def _facts(root: Block) -> Mapping[str, str | int | bool]:
+    spelled = root[Column.FACTS]
+    if len(spelled) > FACTS_BYTES:
+        raise root.damaged(f"its facts take {len(spelled)} bytes")
     try:
-        facts: Mapping[str, str | int | bool] = json.loads(root[Column.FACTS])
+        facts: Mapping[str, str | int | bool] = json.loads(spelled)
         whole = all(isinstance(facts[name], str) for name in TEXT_FACTS) and all(
             type(facts[name]) is int and int(facts[name]) >= 0 for name in NUMBER_FACTS
         )

@@ -9,12 +9,13 @@ from typing import Final
 
 import zstandard
 
+from indexer.errors import LimitExceeded
 from indexer.indexfile.block import BlockKind, encode_block, new_compressor, tag_of
 from indexer.indexfile.columns import Column
 from indexer.indexfile.directory import Child, encode_children, separator
 from indexer.indexfile.layout import HEADER, Trailer
 from indexer.indexfile.page import encode_page
-from indexer.limits import DIRECTORY_PAGES, PAGE_EXTENTS, PAGE_MEMBERS, PAGE_STORED_BYTES
+from indexer.limits import DIRECTORY_CHILDREN, DIRECTORY_PAGES, FACTS_BYTES, PAGE_EXTENTS, PAGE_MEMBERS, PAGE_STORED_BYTES
 from indexer.model import Member
 from indexer.rows import LYING, Row, row
 
@@ -65,6 +66,7 @@ def write_index(members: Iterable[Member], archive: ArchiveFacts, out: Callable[
 
     Raises:
         ValueError: The members are not in order.
+        LimitExceeded: There are more than an index can hold.
     """
     return write_rows(map(row, members), archive, out)
 
@@ -145,6 +147,8 @@ class _Writer:
             return
         data = encode_block(BlockKind.DIRECTORY, self.tag, encode_children(self.pages, self.page_start), self.compressor)
         total = sum(page.members for page in self.pages)
+        if len(self.directories) == DIRECTORY_CHILDREN:
+            raise LimitExceeded("an archive has too many members for one index", members=self.members)
         self.directories.append((Child(self.pages[0].key, len(data), total, len(self.pages)), data))
         self.page_start += sum(page.stored_bytes for page in self.pages)
         self.pages = []
@@ -164,9 +168,10 @@ class _Writer:
             "pages": pages,
             "unreadable": self.unreadable,
         }
-        columns: dict[int, bytes] = {
-            Column.FACTS: json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        }
+        facts = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(facts) > FACTS_BYTES:
+            raise LimitExceeded("an index cannot tell so much of its archive", facts_bytes=len(facts))
+        columns: dict[int, bytes] = {Column.FACTS: facts}
         if self.directories:
             columns |= encode_children([child for child, _ in self.directories], start)
         root = encode_block(BlockKind.ROOT, self.tag, columns, self.compressor)

@@ -7,12 +7,13 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DAY_S = 86_400
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-YEARS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-FIRST_S = round((YEARS[0] - EPOCH).total_seconds())
-LAST_S = int((YEARS[1] - EPOCH).total_seconds())
+FIRST_S = -62_135_596_800
+"""The first second of the year 1."""
+
+LAST_S = 253_402_300_799
+"""The last second of the year 9999."""
 
 
 @lru_cache(maxsize=4096)

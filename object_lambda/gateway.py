@@ -29,9 +29,13 @@ from object_lambda.access import Access
 from object_lambda.gateway_replies import GatewaySettings, Replies, Reply
 from object_lambda.metrics import Metrics
 from object_lambda.service import Service
+from object_lambda.shared_source import SharedSource
 
 RESERVED: Final = ("health", "metrics")
 """First path segments that are ours: no bucket can be served under these names."""
+
+KEEP_ALIVE_S: Final = 60
+"""How long an idle connection stays open: longer than clients keep theirs for the next request, so that they close first."""
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +139,7 @@ def create_app(
 
     Args:
         service: What is served.
-        source: Where it comes from.
+        source: Where it comes from. What many requests ask for at once is asked of it once.
         access: Who may read.
         settings: What the gateway says of itself.
         created_s: When its buckets came to be, as ListBuckets tells it.
@@ -150,6 +154,7 @@ def create_app(
     for bucket in service.buckets():
         if bucket in RESERVED:
             raise SettingInvalid(f"the gateway's own page /{bucket} hides this bucket", hint="Name it otherwise", setting="mount")
+    source = SharedSource(source)
     metrics = Metrics()
     replies = Replies(service, source, access=access, settings=settings, created_s=created_s)
     host_id = b64encode(token_bytes(48)).decode()
@@ -179,4 +184,13 @@ def serve(app: FastAPI, host: str, port: int) -> None:
 
 def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
     """How uvicorn serves the gateway: it names itself in no header, and logs no line for each request."""
-    return uvicorn.Config(app, host=host, port=port, server_header=False, access_log=False, log_level="warning", lifespan="off")
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )

@@ -12,8 +12,8 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 MAGIC: Final = b"\x28\xb5\x2f\xfd"
-SKIPPABLE_MAGIC: Final = 0x184D2A50
-"""The first of sixteen: the low four bits are free (RFC 8878 section 3.1.2)."""
+SKIPPABLE_MAGICS: Final = tuple(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60))
+"""Of frames that hold no data: the low four bits are free (RFC 8878 section 3.1.2)."""
 
 BLOCK_RAW_BYTES: Final = 128 * 1024
 """No block decodes to more (RFC 8878 section 3.1.1.2.4)."""
@@ -65,11 +65,11 @@ def frame_header(data: bytes | memoryview, at: int = 0) -> FrameHeader | None:
     """
     here = bytes(data[at : at + HEADER_BYTES])
     if len(here) < 4:
-        if MAGIC.startswith(here) or here[1:] in (b"", b"\x2a", b"\x2a\x4d"):
+        if any(magic.startswith(here) for magic in (MAGIC, *SKIPPABLE_MAGICS)):
             return None
         raise ValueError("no zstd frame begins here")
     if here[:4] != MAGIC:
-        if int.from_bytes(here[:4], "little") & ~0xF != SKIPPABLE_MAGIC:
+        if here[:4] not in SKIPPABLE_MAGICS:
             raise ValueError("no zstd frame begins here")
         return FrameHeader(8, skippable_bytes=int.from_bytes(here[4:8], "little")) if len(here) >= 8 else None
     if len(here) < 5:

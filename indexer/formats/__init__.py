@@ -10,6 +10,7 @@ from indexer.errors import ArchiveUnsupported
 from indexer.model import Identity, Span
 from indexer.scan import Scan
 from indexer.source import Source
+from indexer.zstdframes import MAGIC, SKIPPABLE_MAGICS
 
 Scanner = Callable[[Identity], Scan]
 
@@ -37,7 +38,7 @@ class Kind(NamedTuple):
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ((0, b"\x28\xb5\x2f\xfd"),)),
+        Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ((0, MAGIC), *((0, magic) for magic in SKIPPABLE_MAGICS))),
         Kind("zip", (".zip", ".jar", ".war", ".whl", ".apk", ".epub", ".docx", ".xlsx"), ((0, b"PK\x03\x04"), (0, b"PK\x05\x06"))),
         Kind("tar", (".tar",), ((257, b"ustar"),)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,3 +78,7 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
     if draw(st.booleans()):
         del hurt[draw(st.integers(0, len(hurt))) :]
     return bytes(hurt)
+
+
+def crc32(data: bytes) -> int:
+    return zlib.crc32(data)

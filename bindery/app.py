@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -23,6 +25,17 @@ app = typer.Typer(
 )
 for command in (pack, index, ls, cat, get, stat, verify, serve, demo):
     app.command(name=command.NAME, help=command.HELP)(command.run)
+
+
+@app.callback(invoke_without_command=True)
+def bindery(
+    version: Annotated[bool, typer.Option("--version", help="Tell the version.", is_eager=True)] = False,  # noqa: FBT002 - an option
+) -> None:
+    """Options that need no command."""
+    if version:
+        typer.echo(f"bindery {metadata.version('bindery')}")
+        raise typer.Exit
+
 
 EXIT_INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""

@@ -48,8 +48,7 @@ GLACIER_IR_GB_MONTH: Final = 0.004
 GLACIER_IR_LEAST_BYTES: Final = 128 * 1024
 
 out = Console(highlight=False, soft_wrap=True)
-if out.width < LEAST_WIDTH:  # a pipe, or a narrow terminal: a long line is better than a broken table
-    out.width = LEAST_WIDTH
+out.width = max(out.width, LEAST_WIDTH)  # in a pipe or a narrow terminal a long line is better than a broken table
 
 
 def demonstrate(folder: Path, objects: int) -> None:

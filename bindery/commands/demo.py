@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 NAME: Final = "demo"
-HELP: Final = "Make a day of sample logs, pack them, serve them, and read them through a real S3 client. Needs no account."
+HELP: Final = "Show it all on this machine; needs no account."
 
 
 def run(

@@ -16,7 +16,7 @@ from bindery.opened import Archive, IndexUrl, Opened, TraceCost, opened
 from indexer.errors import BinderyError, DiskFull, LocationInvalid, SettingInvalid
 
 NAME: Final = "get"
-HELP: Final = "Write the members under a prefix to a folder, as files."
+HELP: Final = "Write members to a folder, as files."
 
 
 def run(

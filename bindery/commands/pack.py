@@ -15,7 +15,7 @@ from indexer.errors import SettingInvalid
 from indexer.limits import MIB
 
 NAME: Final = "pack"
-HELP: Final = "Pack objects or files into one archive, index it, and read every member back."
+HELP: Final = "Pack objects or files into one indexed archive."
 
 
 def run(

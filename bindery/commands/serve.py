@@ -10,7 +10,7 @@ from indexer.limits import GIB
 from object_lambda.mount_table import parse_mount
 
 NAME: Final = "serve"
-HELP: Final = "Serve archives as buckets through the S3 API over HTTP."
+HELP: Final = "Serve archives as buckets of an S3 endpoint."
 
 
 def run(

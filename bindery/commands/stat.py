@@ -15,7 +15,7 @@ from indexer.model import Extent
 from object_lambda.members import etag_of
 
 NAME: Final = "stat"
-HELP: Final = "Tell what an archive holds, or everything about one member."
+HELP: Final = "Tell what an archive holds, or all about one member."
 
 
 def run(

@@ -17,7 +17,7 @@ from indexer.indexfile.reader import Index
 from indexer.source.route import open_source
 
 NAME: Final = "verify"
-HELP: Final = "Read every member of an archive and check it; exit code 0 only if all is right."
+HELP: Final = "Read every member and check it."
 
 
 def run(

@@ -1,0 +1,5 @@
+"""`python -m bindery`."""
+
+from bindery.app import main
+
+main()

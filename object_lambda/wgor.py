@@ -118,16 +118,21 @@ class ResponseWriter:
 
 
 def _send(connection: HTTPConnection, body: Iterable[bytes], length: int) -> None:
-    """Send a body, never more than was announced.
+    """Send a body, never more than was announced. What completes it is held back until the body has ended without a fault.
 
     Raises:
         ValueError: It is shorter or longer than `length`.
     """
     sent = 0
+    last = b""
     for piece in body:
         sent += len(piece)
         if sent > length:
             break
-        connection.send(piece)
+        if sent < length:
+            connection.send(piece)
+        elif piece:
+            last = piece
     if sent != length:
         raise ValueError(f"the body has {'at least ' if sent > length else ''}{sent} bytes, not the {length} that were announced")
+    connection.send(last)

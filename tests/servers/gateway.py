@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the web framework costs 0.3 s, and most test processes star
 REGION = "eu-central-1"
 CREATED_S = 1_142_294_400
 START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class GatewayServer:
 
 @contextmanager
 def running_gateway(service: "Service", source: "AsyncSource", *, body_bytes: int | None = None) -> "Iterator[GatewayServer]":
-    """Starts a gateway over `service`, and stops it."""
+    """Starts a gateway over `service`; stops it when all its answers are finished."""
     import uvicorn
 
     from object_lambda.access import Anonymous
@@ -114,5 +115,6 @@ def running_gateway(service: "Service", source: "AsyncSource", *, body_bytes: in
         assert started.wait(START_TIMEOUT_S), "the gateway did not start"
         yield GatewayServer(port)
     finally:
-        server.should_exit = server.force_exit = True
-        thread.join(START_TIMEOUT_S)
+        server.should_exit = True  # what is under way is finished first
+        thread.join(STOP_TIMEOUT_S)
+        assert not thread.is_alive(), "the gateway did not stop"

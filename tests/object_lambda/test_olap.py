@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,7 +183,7 @@ def test_the_log_of_the_function_names_the_fault_in_json(s3_bucket: Bucket, tmp_
     )
     env = {**s3_bucket.server.env, "S3ARCHIVEFS_PREFIX_VMAP1": f"v|{s3_bucket.url}/absent.zip", "PATH": ""}
     run = subprocess.run(
-        [Path(__file__).parents[2] / ".venv/bin/python", "-c", script],
+        [sys.executable, "-c", script],
         env=env,
         capture_output=True,
         text=True,

@@ -44,7 +44,7 @@ class CachedSource:
     Args:
         source: Where bytes come from when they are not at hand.
         cache: Where they are kept.
-        unit_bytes: Longer spans are cut into units of this length.
+        unit_bytes: Longer spans are cut into units of this length; at most `cache_unit.UNIT_BYTES_MOST`.
         lock: Keeps other processes from fetching the same; None when no other process shares the cache.
         pause: Waits for so many seconds (`time.sleep`).
     """

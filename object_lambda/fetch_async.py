@@ -28,7 +28,7 @@ class AsyncCachedSource:
     Args:
         source: Where bytes come from when they are not at hand.
         cache: Where they are kept.
-        unit_bytes: Longer spans are cut into units of this length.
+        unit_bytes: Longer spans are cut into units of this length; at most `cache_unit.UNIT_BYTES_MOST`.
         threads: Reads and writes the cache, which on a network disk takes milliseconds.
         lock: Keeps other processes from fetching the same; None when no other process shares the cache.
         pause: Waits for so many seconds (`asyncio.sleep`).

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from object_lambda.s3_errors import InvalidArgument, NoSuchVersion, NotImplementedHere
+from object_lambda.s3_errors import InvalidArgument, InvalidRequest, NoSuchVersion
 
 LIST_KEYS: Final = 1000
 """Most keys and common prefixes in one page; a larger `max-keys` is cut to it, as S3 does."""
@@ -117,10 +117,10 @@ def object_request(bucket: str, key: bytes, headers: Mapping[str, str], query: M
     Raises:
         InvalidArgument: A part number or a `response-*` value that S3 refuses.
         NoSuchVersion: Another version than the only one there is (`null`).
-        NotImplementedHere: Keys for server-side encryption are sent along.
+        InvalidRequest: A key for server-side encryption is sent along (SSE-C); no member is encrypted so.
     """
     if "x-amz-server-side-encryption-customer-algorithm" in headers:
-        raise NotImplementedHere
+        raise InvalidRequest("The encryption parameters are not applicable to this object.")
     if query:
         _check_version(query.get("versionId"), key)
     return ObjectRequest(

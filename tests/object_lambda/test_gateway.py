@@ -236,6 +236,11 @@ def test_a_checksum_is_told_when_asked_for_and_of_the_whole_object_only(server: 
     assert not any("checksum" in name for name in server.ask("/bucket/eleven", headers=asked | {"Range": "bytes=0-"}).headers)
 
 
+def test_a_key_for_decryption_is_refused(server: GatewayServer) -> None:
+    for call in (server.s3.get_object, server.s3.head_object):
+        assert failure(call, Key="eleven", SSECustomerAlgorithm="AES256", SSECustomerKey="k" * 32)[0] == 400
+
+
 @pytest.mark.parametrize("version", ["", "abc"])
 def test_there_is_one_version(server: GatewayServer, version: str) -> None:
     assert server.ask("/bucket/eleven?versionId=null").status == 200

@@ -24,8 +24,8 @@ from indexer.limits import BLOCK_RAW_BYTES
 HEADER: Final = struct.Struct("<IBBHQ")
 ZSTD_LEVEL: Final = 9
 """Above this the columns shrink by under 1 % and the build takes twice as long."""
-PLAIN_BYTES: Final = 24
-"""Below this no column shrinks: a zstd frame has that much of its own."""
+SAVED_BYTES: Final = 16
+"""A column is compressed where that saves more than this; less is not worth decompressing it."""
 
 KNOWN: Final = frozenset(int(column) for column in Column)
 
@@ -59,13 +59,13 @@ def new_compressor() -> zstandard.ZstdCompressor:
 
 
 def encode_block(kind: BlockKind, tag: int, columns: Mapping[int, bytes], compressor: zstandard.ZstdCompressor) -> bytes:
-    """Write a block; columns appear in the order of the mapping, each compressed where that makes it smaller."""
+    """Write a block; columns appear in the order of the mapping, each compressed where that pays."""
     table, payloads = [], []
     for column, raw in columns.items():
         stored, coding = raw, Coding.PLAIN
-        if len(raw) > PLAIN_BYTES:
+        if len(raw) > SAVED_BYTES:
             squeezed = compressor.compress(raw)
-            if len(squeezed) < len(raw):
+            if len(squeezed) < len(raw) - SAVED_BYTES:
                 stored, coding = squeezed, Coding.ZSTD
         table.append(bytes([column, coding]) + varint(len(stored)) + varint(len(raw)))
         payloads.append(stored)

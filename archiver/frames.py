@@ -23,8 +23,9 @@ BATCH_RAW_BYTES: Final = 8 * MIB
 FIRST_GUESS_RAW_BYTES: Final = 512 * KIB
 """Raw length tried for the first frame of a batch; logs shrink to a twentieth, which makes it about one frame."""
 
-MOST_TRIES: Final = 4
-"""How often one frame is compressed anew because its size missed the target; data whose ratio jumps needs two."""
+MOST_TRIES: Final = 6
+"""How often a frame is compressed because its size missed the target. Logs need one; where the ratio jumps from zeros to noise
+these find the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +158,25 @@ def compress_large(level: Level, raw: bytes) -> list[StoredFrame]:
 def _fill(level: Level, members: Sequence[bytes], at: int, left: int, ratio: float) -> tuple[StoredFrame, int]:
     """Make the frame that begins with `members[at]`; tells where the next one begins.
 
-    Tries again with the ratio it met when the frame came out too long, or far too short although more would have fitted.
+    Tries again with the ratio it met when the frame came out too long, or far too short although more would have fitted; once both
+    happened, the data changes within the frame, and the place is found between them.
     """
-    most = len(members)
+    short, most = at, len(members)
     tries = 0
     while True:
         tries += 1
         stop = _reach(members, at, most, want=left / max(1, math.ceil(left * ratio / level.stored_bytes)))
+        if short > at and (stop <= short or most < len(members)):
+            stop = min((short + most + 1) // 2, _reach(members, at, most, want=math.inf))
         raw = b"".join(members[at:stop])
         data = compress_frame(level, raw)
         ratio = len(data) / len(raw)
         if len(data) > FRAME_STORED_BYTES_MOST and stop - at > 1:
-            most = stop - 1 if tries < MOST_TRIES else at + (stop - at) // 2  # every further try takes less, so this ends
-            continue
-        far_too_short = len(data) < level.stored_bytes // 2
-        if tries >= MOST_TRIES or not far_too_short or _reach(members, at, most, want=level.stored_bytes / ratio) <= stop:
+            most = stop - 1 if tries < MOST_TRIES else (at + stop) // 2  # every further try takes less, so this ends
+            short = min(short, most)
+        elif tries < MOST_TRIES and len(data) < level.stored_bytes // 2 and _reach(members, at, most, want=math.inf) > stop:
+            short = stop
+        else:
             return StoredFrame(data, len(raw)), stop
 
 

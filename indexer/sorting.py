@@ -12,6 +12,7 @@ import marshal
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Final
@@ -63,12 +64,12 @@ class RowSorter:
         self._spill(self._rows)
         self._rows = []
         while len(self._runs) > MERGED_RUNS:
-            merged, rest = self._runs[:MERGED_RUNS], self._runs[MERGED_RUNS:]
-            self._runs = []
+            merged = self._runs[:MERGED_RUNS]
             self._spill(_merge(merged))
+            # The oldest runs became one: it takes their place, because among equal names the later run wins.
+            self._runs[:MERGED_RUNS] = [self._runs.pop()]
             for run in merged:
                 run.close()
-            self._runs += rest
         return self._unique(_merge(self._runs))
 
     def close(self) -> None:
@@ -134,7 +135,8 @@ class _Run:
 
     def close(self) -> None:
         """Drop the file."""
-        self._file.close()
+        with suppress(OSError):  # what a full disk did not take is not missed
+            self._file.close()
 
 
 def _merge(runs: list[_Run]) -> Iterator[Row]:

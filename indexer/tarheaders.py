@@ -84,18 +84,20 @@ def number(field: bytes) -> int:
         ValueError: It is neither.
     """
     digits = field.strip(b"\0 ")
-    if digits.isdigit():
-        return int(digits, 8)
     if not digits:
         return 0
     if field[0] & 0x80:
         bits = 8 * len(field) - 1
         value = int.from_bytes(field, "big") & ((1 << bits) - 1)
         return value - (1 << bits) if value >> (bits - 1) else value
-    digits = field.lstrip(b" ").partition(b"\0")[0].rstrip(b" ")
     if not digits.isdigit():
-        raise ValueError("a number in a tar header is neither octal nor base-256")
-    return int(digits, 8)
+        digits = digits.partition(b"\0")[0].rstrip(b" ")
+    try:
+        if digits.isdigit():  # int() takes signs and underscores too
+            return int(digits, 8)
+    except ValueError:
+        pass
+    raise ValueError("a number in a tar header is neither octal nor base-256")
 
 
 def checksum_holds(block: bytes, field: bytes) -> bool:

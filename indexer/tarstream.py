@@ -269,7 +269,10 @@ class TarStream:
             if key == b"BINDERY.etag":
                 self._md5_etags = value == b"md5"
             elif key == b"BINDERY.attributes":
-                self._attributes = decode_attributes(value)
+                try:
+                    self._attributes = decode_attributes(value)
+                except ValueError as error:
+                    raise ValueError(f"the attributes in a pax header do not read: {error}") from None
             elif key in MATTERS:
                 self._global.pop(key, None)
                 if value:

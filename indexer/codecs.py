@@ -68,13 +68,14 @@ class InflateDecoder:
     Args:
         codec: What it is called in errors.
         window_bits: As zlib takes it: -15 bare, 15 zlib, 31 gzip.
+        window: What was decoded before a bare stream's first bit.
     """
 
     __slots__ = ("_codec", "_inflate")
 
-    def __init__(self, codec: Codec, window_bits: int) -> None:
+    def __init__(self, codec: Codec, window_bits: int, window: bytes = b"") -> None:
         self._codec = codec
-        self._inflate = zlib.decompressobj(window_bits)
+        self._inflate = zlib.decompressobj(window_bits, zdict=window) if window else zlib.decompressobj(window_bits)
 
     @property
     def finished(self) -> bool:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Generator, Iterator, MutableMapping
 from typing import Any, Final, NamedTuple
 
-from indexer.asks import Ask, Body, Need, Steps, span
+from indexer.asks import Ask, Body, Need, Steps, span, spans
 from indexer.codecs import decode, decoder
 from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, RangeInvalid
 from indexer.limits import FRAME_RAW_BYTES, REQUEST_BYTES, WHOLE_FRAME_BYTES, ZERO_PIECE_BYTES, ZIP_LOCAL_SLACK_BYTES
@@ -150,23 +150,28 @@ class _Group:
 
     def __init__(self) -> None:
         self.parts: list[tuple[Part, int | None]] = []  # each with its place among the spans, if it is to be fetched
-        self.spans: tuple[Span, ...] = ()
+        self.wanted: list[Span] = []
         self.stored_bytes = 0
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What is to be fetched."""
+        return tuple(self.wanted)
 
     def add(self, of: Identity, part: Part, frames: FrameCache | None) -> None:
         """Take one more part."""
         place = None
         if part.frame is not None and len(_known(of, part.frame, frames)) < part.stop:
             wanted = _frame_span(of, part.frame)
-            if wanted not in self.spans[-1:]:
-                self.spans = (*self.spans, wanted)
+            if wanted not in self.wanted[-1:]:
+                self.wanted.append(wanted)
                 self.stored_bytes += wanted.length
-            place = len(self.spans) - 1
+            place = len(self.wanted) - 1
         self.parts.append((part, place))
 
     def read(self, of: Identity, frames: FrameCache | None, ahead: tuple[Span, ...]) -> Body:
         """Ask for the frames and hand out the parts."""
-        fetched: list[bytes] = (yield Need(of, self.spans, ahead)) if self.spans else []
+        fetched: list[bytes] = (yield Need(of, self.spans, ahead)) if self.wanted else []
         for part, place in self.parts:
             if part.frame is None:
                 yield from _zeros(part.stop - part.start)
@@ -193,17 +198,22 @@ class _Large(_Group):
 
     def read(self, of: Identity, frames: FrameCache | None, ahead: tuple[Span, ...]) -> Body:  # noqa: ARG002 - too large to keep
         """Ask for the frame piece by piece and hand out the part."""
-        frame, at = self.frame, 0
-        data_start = yield from _data_start(of, frame)
-        wanted = Span(data_start, data_start + frame.stored_bytes)
-        if frame.codec is Codec.STORED:
-            wanted = Span(data_start + self.start, data_start + self.stop)
-            at = self.start
+        frame = self.frame
+        # Stored bytes are fetched from where they are wanted; coded ones from the first, because the decoder needs those before.
+        wanted = Span(self.start, self.stop) if frame.codec is Codec.STORED else Span(0, frame.stored_bytes)
+        at = wanted.start
+        data_start, known, step_bytes = frame.start, b"", REQUEST_BYTES
+        if frame.lead_bytes:
+            step_bytes -= frame.lead_bytes + 2 * ZIP_LOCAL_SLACK_BYTES  # the first with its lead is one request too
+            data_start, known = yield from _behind_lead(of, frame, Span(at, min(at + step_bytes, wanted.stop)))
         unpack = decoder(frame.codec)
-        steps = pieces(wanted, REQUEST_BYTES)
+        steps = [Span(data_start + start, data_start + stop) for start, stop in pieces(wanted, step_bytes)]
         for position, step in enumerate(steps):
             following = (steps[position + 1],) if position + 1 < len(steps) else ahead
-            (stored,) = yield Need(of, (step,), following)
+            if known:
+                stored, known = known, b""
+            else:
+                (stored,) = yield Need(of, (step,), following)
             for piece in _located(frame, unpack.feed(stored)):
                 first, last = max(self.start - at, 0), min(self.stop - at, len(piece))
                 if first < last:
@@ -247,14 +257,29 @@ def _decode(of: Identity, frame: Frame, fetched: bytes, upto: int) -> Steps[byte
         raise type(error)(error.message, hint=error.hint, offset=frame.start) from error
 
 
-def _data_start(of: Identity, frame: Frame) -> Steps[int]:
-    """Where the stored bytes of a frame begin; costs a request where a zip local header stands before them."""
-    if not frame.lead_bytes:
-        return frame.start
-    lead = _zip_lead(frame, (yield from span(of, frame.start, min(frame.start + ZIP_LOCAL_HEADER_BYTES, of.size))))
-    if frame.start + lead + frame.stored_bytes > of.size:
+def _behind_lead(of: Identity, frame: Frame, first: Span) -> Steps[tuple[int, bytes]]:
+    """Fetch the zip local header of a frame together with the bytes `first` behind it, where they are guessed to lie.
+
+    Returns:
+        Where the stored bytes of the frame begin, and those of them that `first` names.
+
+    Cost:
+        One dependent step; a second one if the guess was wrong by more than `ZIP_LOCAL_SLACK_BYTES`.
+    """
+    guess = frame.start + frame.lead_bytes
+    header = Span(frame.start, min(frame.start + ZIP_LOCAL_HEADER_BYTES, of.size))
+    around = Span(
+        min(max(guess + first.start - ZIP_LOCAL_SLACK_BYTES, frame.start), of.size),
+        min(guess + first.stop + ZIP_LOCAL_SLACK_BYTES, of.size),
+    )
+    told, near = yield from spans(of, header, around)
+    data_start = frame.start + _zip_lead(frame, told)
+    if data_start + frame.stored_bytes > of.size:
         raise MemberDamaged("its bytes run past the end of the archive", offset=frame.start)
-    return frame.start + lead
+    start, stop = data_start + first.start, data_start + first.stop
+    if around.start <= start and stop <= around.stop:
+        return data_start, near[start - around.start : stop - around.start]
+    return data_start, (yield from span(of, start, stop))
 
 
 def _zip_lead(frame: Frame, header: bytes) -> int:

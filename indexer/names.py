@@ -30,10 +30,11 @@ def clean(raw: bytes) -> bytes | NameFault:
         The name in UTF-8, or why there is none.
     """
     name = raw
-    while name.startswith((b"/", b"./")):
-        name = name[1:] if name[:1] == b"/" else name[2:]
-    if not name or name == b".":
-        return NameFault.EMPTY
+    if name < b"0":  # empty, or begins with `.` or `/`, or with something else below the digits: rare, and the rest needs no loop
+        while name.startswith((b"/", b"./")):
+            name = name[1:] if name[:1] == b"/" else name[2:]
+        if not name or name == b".":
+            return NameFault.EMPTY
     if b"\0" in name:
         return NameFault.NUL
     if b".." in name and b".." in name.split(b"/"):

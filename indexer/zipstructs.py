@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -93,6 +94,9 @@ REGULAR_MODES: Final = frozenset((0, 4, 8))
 SPECIAL_MODES: Final = {1: "pipe", 2: "device", 6: "device", 10: "symbolic link", 12: "socket"}
 """Upper four bits of the Unix modes that are no files."""
 
+TAG: Final = Struct("<HH")
+"""What each extra field begins with: which it is, and its length (APPNOTE 4.5.1)."""
+
 ZIP64_EXTRA: Final = 0x0001
 NTFS_EXTRA: Final = 0x000A
 TIMES_EXTRA: Final = 0x5455
@@ -137,38 +141,37 @@ def read_extra(data: bytes) -> Extra:
         ValueError: Bindery's own field is there and does not read.
     """
     wide = b""
-    unicode_name = etag = None
-    times: dict[int, int] = {}
+    unicode_name = etag = mtime_s = None
     told = DEFAULT_ATTRIBUTES
     is_object = False
-    at = 0
-    while at + 4 <= len(data):
-        tag = data[at] | data[at + 1] << 8
-        stop = at + 4 + (data[at + 2] | data[at + 3] << 8)
-        if stop > len(data):
+    exactness = 0
+    at, size = 0, len(data)
+    while at + 4 <= size:
+        tag, length = TAG.unpack_from(data, at)
+        start = at + 4
+        at = start + length
+        if at > size:
             break
-        field = data[at + 4 : stop]
-        at = stop
         if tag == TIMES_EXTRA:
-            if len(field) >= 5 and field[0] & 1:
-                times[tag] = int.from_bytes(field[1:5], "little", signed=True)
-        elif tag == ZIP64_EXTRA:
-            wide = field
+            if length >= 5 and data[start] & 1:
+                mtime_s = int.from_bytes(data[start + 1 : start + 5], "little", signed=True)
+                exactness = 3
         elif tag == BINDERY_EXTRA:
-            etag, told, is_object = read_bindery_extra(field)
+            etag, told, is_object = read_bindery_extra(data[start:at])
+        elif tag == ZIP64_EXTRA:
+            wide = data[start:at]
         elif tag == UNICODE_PATH_EXTRA:
-            if len(field) > 5 and field[0] == 1:
-                unicode_name = int.from_bytes(field[1:5], "little"), field[5:]
+            if length > 5 and data[start] == 1:
+                unicode_name = int.from_bytes(data[start + 1 : start + 5], "little"), data[start + 5 : at]
         elif tag == NTFS_EXTRA:
-            if len(field) >= 16 and field[4:8] == b"\x01\x00\x18\x00":
-                times[tag] = int.from_bytes(field[8:16], "little") // 10_000_000 - NTFS_EPOCH_S
-        elif tag == UNIX_EXTRA and len(field) >= 8:
-            times[tag] = int.from_bytes(field[4:8], "little", signed=True)
-    mtime_s = None
-    for tag in (TIMES_EXTRA, NTFS_EXTRA, UNIX_EXTRA) if times else ():
-        if tag in times:
-            mtime_s = min(max(0, times[tag]), LATEST_S)
-            break
+            if length >= 16 and exactness < 2 and data[start + 4 : start + 8] == b"\x01\x00\x18\x00":
+                mtime_s = int.from_bytes(data[start + 8 : start + 16], "little") // 10_000_000 - NTFS_EPOCH_S
+                exactness = 2
+        elif tag == UNIX_EXTRA and length >= 8 and exactness < 1:
+            mtime_s = int.from_bytes(data[start + 4 : start + 8], "little", signed=True)
+            exactness = 1
+    if mtime_s is not None and not 0 <= mtime_s <= LATEST_S:
+        mtime_s = min(max(0, mtime_s), LATEST_S)
     return Extra(wide, mtime_s, unicode_name, etag, told, is_object)
 
 
@@ -193,11 +196,15 @@ def read_bindery_extra(field: bytes) -> tuple[str | None, Attributes, bool]:
         if tag == 1:
             etag = value.hex() if len(value) == 16 else value.decode()
         elif tag == 2:
-            told = decode_attributes(value)
+            told = remembered_attributes(value)
         elif tag == 3:
             is_object = True
         at = stop
     return etag, told, is_object
+
+
+remembered_attributes = lru_cache(maxsize=256)(decode_attributes)
+"""Most members of an archive have the same attributes as others."""
 
 
 def dos_time(stamp: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from indexer.asks import Steps, span, spans
 from indexer.errors import ArchiveDamaged, ArchiveUnsupported
 from indexer.limits import OBJECT_BYTES
-from indexer.model import Extent, Frame, Identity, Member, Span
+from indexer.model import NO_CONTEXT, Extent, Frame, Identity, Member, Span
 from indexer.names import NameFault, clean
 from indexer.scan import SCAN_BATCH_MEMBERS, Scan, ScanSummary, in_turn
 from indexer.zipstructs import (
@@ -53,6 +53,8 @@ END_CANDIDATES: Final = 16
 
 STAMPS_KEPT: Final = 65_536
 """DOS times whose epoch is remembered."""
+
+new = tuple.__new__
 
 WIDE: Final = Struct("<Q")
 
@@ -183,8 +185,11 @@ class Directory:
         self._held = b""
         self._at = place.start
         self._stamps: dict[int, int] = {}
-        self._stored_bytes = 0
+        self._entries = 0
+        self._shift, self._limit = place.shift, place.start
+        # The entry before: mostly each one begins where the one before it ended.
         self._start = self._stop = 0
+        self._stored_bytes = 0
 
     def take(self, data: bytes) -> Iterator[list[Member]]:
         """Read the entries that are whole with the next bytes of the directory.
@@ -199,28 +204,29 @@ class Directory:
         size = len(data)
         fixed = CENTRAL.size
         unpack = CENTRAL.unpack_from
-        at = entries = 0
+        at = 0
         batch: list[Member] = []
         while at + fixed <= size:
             fields = unpack(data, at)
-            if fields[0] != CENTRAL_MAGIC:
+            magic, name_bytes, extra_bytes, comment_bytes = fields[0], fields[8], fields[9], fields[10]
+            if magic != CENTRAL_MAGIC:
                 raise self._damaged("the central directory holds something that is no entry", at)
-            name_stop = at + fixed + fields[8]
-            extra_stop = name_stop + fields[9]
-            stop = extra_stop + fields[10]
+            name_start = at + fixed
+            extra_start = name_start + name_bytes
+            stop = extra_start + extra_bytes + comment_bytes
             if stop > size:
                 break
-            entries += 1
-            member = self._member(fields, data[at + fixed : name_stop], data[name_stop:extra_stop], at)
+            raw_extra = data[extra_start : extra_start + extra_bytes] if extra_bytes else b""
+            member = self._member(fields, data[name_start:extra_start], raw_extra, at)
             if member is not None:
                 batch.append(member)
                 if len(batch) == SCAN_BATCH_MEMBERS:
                     yield batch
                     batch = []
+            self._entries += 1
             at = stop
         self._held = data[at:]
         self._at += at
-        self._summary.entries += entries
         if batch:
             yield batch
 
@@ -232,6 +238,7 @@ class Directory:
                 than the file, so that they must lie over one another (a bomb).
         """
         place, summary = self._place, self._summary
+        summary.entries = self._entries
         if self._held:
             raise self._damaged("the central directory is cut short", 0)
         if summary.entries != place.entries and (place.zip64 or summary.entries % 0x10000 != place.entries):
@@ -244,11 +251,11 @@ class Directory:
     def _member(self, fields: tuple[Any, ...], raw_name: bytes, raw_extra: bytes, at: int) -> Member | None:
         """Make the member that an entry tells of; None for a directory and for a name that is left out."""
         _, made, flags, method, stamp, crc32, stored_bytes, size, name_bytes, extra_bytes, _, disk, external, offset = fields
-        extra = self._extra(raw_extra, at) if raw_extra else NO_EXTRA
-        fault = ""
+        extra = self._extra(raw_extra, at) if extra_bytes else NO_EXTRA
+        mtime_s, fault = extra.mtime_s, ""
         if FULL32 in (size, stored_bytes, offset):
             size, stored_bytes, offset, fault = widened(size, stored_bytes, offset, extra.wide)
-        if not raw_name.isascii() or extra.unicode_name is not None or b"\\" in raw_name:
+        if extra.unicode_name is not None or b"\\" in raw_name or not raw_name.isascii():
             raw_name = entry_name(raw_name, flags, made >> 8, extra.unicode_name)
         if raw_name[-1:] == b"/" and not extra.is_object:
             return None
@@ -256,30 +263,36 @@ class Directory:
         if isinstance(name, NameFault):
             self._summary.refuse(raw_name, name)
             return None
-        mtime_s = extra.mtime_s
         if mtime_s is None:
-            mtime_s = self._stamps.get(stamp)
-            if mtime_s is None:
-                mtime_s = self._stamped(stamp)
-        start = offset + self._place.shift
-        lead_bytes = LOCAL_HEADER_BYTES + name_bytes
-        room = self._place.start - start - lead_bytes - stored_bytes
-        if room < 0:
-            fault = fault or "damaged: it would lie outside the archive"
-        elif self._start <= start < self._stop:
-            fault = fault or "damaged: it lies over the entry before it"
-        elif size > stored_bytes * EXPANSION_MOST.get(method, size):
-            fault = fault or f"damaged: {stored_bytes} stored bytes cannot become {size}"
-        if flags & ENCRYPTED or method not in METHODS or disk or (external >> 28 not in REGULAR_MODES and made >> 8 in HOSTS_UNIX):
-            fault = fault or unreadable(flags, method, disk, external >> 28)
-        if fault:
+            mtime_s = self._stamps.get(stamp) or self._stamped(stamp)
+        codec = METHODS.get(method)
+        start = offset + self._shift
+        stop = start + LOCAL_HEADER_BYTES + name_bytes + stored_bytes
+        if stop > self._limit or start < self._stop or size > stored_bytes * EXPANSION_MOST.get(method, size):
+            fault = fault or self._misplaced(start, stop, size, stored_bytes, method)
+        if codec is None or flags & ENCRYPTED or disk or external >> 28 not in REGULAR_MODES:
+            fault = fault or unreadable(flags, method, disk, external >> 28 if made >> 8 in HOSTS_UNIX else 0)
+        if fault or codec is None:
             return Member(name, min(size, OBJECT_BYTES), mtime_s, (), None, extra.etag, extra.attributes, fault)
-        self._start, self._stop = start, start + lead_bytes + stored_bytes
-        self._stored_bytes += lead_bytes + stored_bytes
+        self._start, self._stop = start, stop
+        self._stored_bytes += stop - start
         if not size:
             return Member(name, 0, mtime_s, (), crc32, extra.etag, extra.attributes)
-        frame = Frame(start, stored_bytes, size, METHODS[method], lead_bytes + min(extra_bytes, room))
-        return Member(name, size, mtime_s, (Extent(frame, 0, size),), crc32, extra.etag, extra.attributes)
+        lead_bytes = LOCAL_HEADER_BYTES + name_bytes + (extra_bytes if stop + extra_bytes <= self._limit else 0)
+        # Three named tuples for each of millions of entries: made without their keyword arguments they cost half as much.
+        frame = new(Frame, (start, stored_bytes, size, codec, lead_bytes, NO_CONTEXT, 0))
+        extents = (new(Extent, (frame, 0, size)),)
+        return new(Member, (name, size, mtime_s, extents, crc32, extra.etag, extra.attributes, None))
+
+    def _misplaced(self, start: int, stop: int, size: int, stored_bytes: int, method: int) -> str:
+        """Say what is wrong with where an entry lies or how large it claims to be; empty when nothing is."""
+        if stop > self._limit:
+            return "damaged: it would lie outside the archive"
+        if self._start <= start < self._stop:
+            return "damaged: it lies over the entry before it"
+        if size > stored_bytes * EXPANSION_MOST.get(method, size):
+            return f"damaged: {stored_bytes} stored bytes cannot become {size}"
+        return ""
 
     def _extra(self, raw_extra: bytes, at: int) -> Extra:
         """Read the extra fields of the entry at `at`."""

@@ -30,6 +30,16 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Wanted: all of these at once, of different objects. Answered with `list[list[bytes]]`, one list for each need.
+
+    It is one dependent step, as a single `Need` is.
+    """
+
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NeedTail:
     """Wanted: the last `length` bytes of whatever is at `url` now (all of it when it is shorter). Answered with `Tail`."""
 
@@ -58,7 +68,7 @@ class Head(NamedTuple):
     mtime_s: int
 
 
-Ask = Need | NeedTail | NeedHead
+Ask = Need | Together | NeedTail | NeedHead
 
 Steps = Generator[Ask, Any, T]
 """A computation that asks on its way to a `T`."""
@@ -70,6 +80,11 @@ Body = Generator[Ask | bytes, Any, None]
 def spans(of: Identity, *wanted: Span, ahead: tuple[Span, ...] = ()) -> Steps[list[bytes]]:
     """Ask for `wanted` of `of`; returns their bytes in the same order. Costs one dependent step."""
     return cast("list[bytes]", (yield Need(of, wanted, ahead)))
+
+
+def together(*needs: Need) -> Steps[list[list[bytes]]]:
+    """Ask for all of `needs`; returns the answer of each. Costs one dependent step."""
+    return cast("list[list[bytes]]", (yield Together(needs)))
 
 
 def span(of: Identity, start: int, stop: int) -> Steps[bytes]:

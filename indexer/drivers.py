@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from indexer.asks import Ask, Body, Need, NeedHead, NeedTail, Steps
+from indexer.asks import Ask, Body, Need, NeedHead, NeedTail, Steps, Together
 from indexer.errors import BinderyError
+from indexer.source.together import read_together
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from indexer.model import Identity, Span
     from indexer.source import Source
+
+    Wanted = tuple[Identity, tuple[Span, ...]]
 
 T = TypeVar("T")
 
@@ -27,6 +30,8 @@ def answer(ask: Ask, source: Source) -> object:
     match ask:
         case Need():
             return source.read(ask.of, ask.spans)
+        case Together():
+            return read_together(source, ask.needs)
         case NeedTail():
             return source.tail(ask.url, ask.length)
         case NeedHead():
@@ -63,7 +68,7 @@ def stream(body: Body, source: Source, *, ahead: Executor | None = None) -> Gene
     Raises:
         Whatever the body raises; then the pieces so far are a true prefix.
     """
-    begun: dict[tuple[Identity, tuple[Span, ...]], Future[list[bytes]]] = {}
+    begun: dict[Wanted, Future[list[bytes]]] = {}
     reply: Any = None
     error: BinderyError | None = None
     try:
@@ -78,11 +83,10 @@ def stream(body: Body, source: Source, *, ahead: Executor | None = None) -> Gene
                     yield asked
                 continue
             try:
-                if isinstance(asked, Need) and ahead is not None:
-                    under_way = begun.pop((asked.of, asked.spans), None)
-                    if asked.ahead and (asked.of, asked.ahead) not in begun:
-                        begun[asked.of, asked.ahead] = ahead.submit(source.read, asked.of, asked.ahead)
-                    reply = under_way.result() if under_way is not None else source.read(asked.of, asked.spans)
+                if ahead is not None and isinstance(asked, Need | Together):
+                    needs = asked.needs if isinstance(asked, Together) else (asked,)
+                    replies = _with_ahead(needs, source, ahead, begun)
+                    reply = replies if isinstance(asked, Together) else replies[0]
                 else:
                     reply = answer(asked, source)
             except BinderyError as raised:
@@ -91,3 +95,21 @@ def stream(body: Body, source: Source, *, ahead: Executor | None = None) -> Gene
         body.close()
         for future in begun.values():
             future.cancel()
+
+
+def _with_ahead(
+    needs: tuple[Need, ...], source: Source, ahead: Executor, begun: dict[Wanted, Future[list[bytes]]]
+) -> list[list[bytes]]:
+    """Answer needs from what was begun for them, and begin what they name as next."""
+    under_way = [begun.get((need.of, need.spans)) for need in needs]
+    for need in needs:
+        if need.ahead and (need.of, need.ahead) not in begun:
+            begun[need.of, need.ahead] = ahead.submit(source.read, need.of, need.ahead)
+    missing = tuple(need for need, future in zip(needs, under_way, strict=True) if future is None)
+    try:
+        fetched = iter(read_together(source, missing))
+        return [next(fetched) if future is None else future.result() for future in under_way]
+    finally:  # what is done was used, and a failure is told once; what is not done yet is left for `stream` to cancel
+        for need, future in zip(needs, under_way, strict=True):
+            if future is not None and future.done():
+                begun.pop((need.of, need.spans), None)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from indexer.asks import Ask, Body, Need, NeedHead, NeedTail, Steps
+from indexer.asks import Ask, Body, Need, NeedHead, NeedTail, Steps, Together
 from indexer.errors import BinderyError
+from indexer.source.together_async import read_together_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from indexer.model import Identity, Span
     from indexer.source import AsyncSource
+
+    Wanted = tuple[Identity, tuple[Span, ...]]
 
 T = TypeVar("T")
 
@@ -22,6 +25,8 @@ async def answer_async(ask: Ask, source: AsyncSource) -> object:
     match ask:
         case Need():
             return await source.read(ask.of, ask.spans)
+        case Together():
+            return await read_together_async(source, ask.needs)
         case NeedTail():
             return await source.tail(ask.url, ask.length)
         case NeedHead():
@@ -49,7 +54,7 @@ async def stream_async(body: Body, source: AsyncSource) -> AsyncGenerator[bytes,
 
     Who may stop early closes it (`contextlib.aclosing`): only then is nothing left under way.
     """
-    begun: dict[tuple[Identity, tuple[Span, ...]], asyncio.Task[list[bytes]]] = {}
+    begun: dict[Wanted, asyncio.Task[list[bytes]]] = {}
     reply: Any = None
     error: BinderyError | None = None
     try:
@@ -64,11 +69,10 @@ async def stream_async(body: Body, source: AsyncSource) -> AsyncGenerator[bytes,
                     yield asked
                 continue
             try:
-                if isinstance(asked, Need):
-                    under_way = begun.pop((asked.of, asked.spans), None)
-                    if asked.ahead and (asked.of, asked.ahead) not in begun:
-                        begun[asked.of, asked.ahead] = asyncio.create_task(source.read(asked.of, asked.ahead))
-                    reply = await (under_way if under_way is not None else source.read(asked.of, asked.spans))
+                if isinstance(asked, Need | Together):
+                    needs = asked.needs if isinstance(asked, Together) else (asked,)
+                    replies = await _with_ahead(needs, source, begun)
+                    reply = replies if isinstance(asked, Together) else replies[0]
                 else:
                     reply = await answer_async(asked, source)
             except BinderyError as raised:
@@ -78,3 +82,21 @@ async def stream_async(body: Body, source: AsyncSource) -> AsyncGenerator[bytes,
         for task in begun.values():
             task.cancel()
         await asyncio.gather(*begun.values(), return_exceptions=True)
+
+
+async def _with_ahead(
+    needs: tuple[Need, ...], source: AsyncSource, begun: dict[Wanted, asyncio.Task[list[bytes]]]
+) -> list[list[bytes]]:
+    """Answer needs from what was begun for them, and begin what they name as next."""
+    under_way = [begun.get((need.of, need.spans)) for need in needs]
+    for need in needs:
+        if need.ahead and (need.of, need.ahead) not in begun:
+            begun[need.of, need.ahead] = asyncio.create_task(source.read(need.of, need.ahead))
+    missing = tuple(need for need, task in zip(needs, under_way, strict=True) if task is None)
+    try:
+        fetched = iter(await read_together_async(source, missing))
+        return [next(fetched) if task is None else await task for task in under_way]
+    finally:  # what is done was used, and a failure is told once; what is not done yet is left for `stream_async` to cancel
+        for need, task in zip(needs, under_way, strict=True):
+            if task is not None and task.done():
+                begun.pop((need.of, need.spans), None)

@@ -16,11 +16,12 @@ from object_lambda import fetch_units
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from indexer.asks import Head, Tail
+    from indexer.asks import Head, Need, Tail
     from indexer.model import Identity, Span
     from indexer.source import Source
     from object_lambda.cache import Cache
     from object_lambda.fetch_lock import FetchLock
+    from object_lambda.fetch_units import UnitPlan
 
 
 class Flight:
@@ -82,6 +83,22 @@ class CachedSource:
         """
         plan = fetch_units.plan(spans, self._unit_bytes)
         found = self._look(of, plan.units)
+        return self._completed(of, plan, found)
+
+    def read_together(self, needs: tuple[Need, ...]) -> list[list[bytes]]:
+        """As `SideBySide.read_together`: where more than one has to be fetched, each is fetched in a thread of its own."""
+        plans = [fetch_units.plan(need.spans, self._unit_bytes) for need in needs]
+        found = [self._look(need.of, plan.units) for need, plan in zip(needs, plans, strict=True)]
+        of = [need.of for need in needs]
+        if sum(len(units) < len(plan.units) for units, plan in zip(found, plans, strict=True)) <= 1:
+            return [self._completed(*each) for each in zip(of, plans, found, strict=True)]
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, for kinds that need contexts only
+
+        with ThreadPoolExecutor(len(needs), thread_name_prefix="bindery-together") as threads:
+            return list(threads.map(self._completed, of, plans, found))
+
+    def _completed(self, of: Identity, plan: UnitPlan, found: dict[Span, bytes]) -> list[bytes]:
+        """Answer an ask: what is not `found` is fetched, or waited for."""
         missing = [unit for unit in plan.units if unit not in found]
         while missing:
             mine, others = self._join(of, missing)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.errors import LocationInvalid
 from indexer.source.local import LocalSource
+from indexer.source.together import read_together
 from indexer.urls import FILE, SPELLINGS, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from indexer.asks import Head, Tail
+    from indexer.asks import Head, Need, Tail
     from indexer.model import Identity, Span
     from indexer.source import Source
 
@@ -57,6 +58,15 @@ class RoutedSource:
     def read(self, of: Identity, spans: tuple[Span, ...]) -> list[bytes]:
         """As `Source.read`."""
         return self._of(of.url).read(of, spans)
+
+    def read_together(self, needs: tuple[Need, ...]) -> list[list[bytes]]:
+        """As `SideBySide.read_together`. Of two sources one is the local disk, which keeps nobody waiting: they take turns."""
+        answers: dict[int, list[bytes]] = {}
+        sources = [self._of(need.of.url) for need in needs]
+        for source in dict.fromkeys(sources):
+            its = [position for position, other in enumerate(sources) if other is source]
+            answers.update(zip(its, read_together(source, tuple(needs[position] for position in its)), strict=True))
+        return [answers[position] for position in range(len(needs))]
 
     def _of(self, url: str) -> Source:
         scheme = split(url).scheme

@@ -6,6 +6,7 @@ passes over `If-Match`, or cuts an answer short, gives an error and never bytes.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import obstore
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from obstore import GetOptions, GetResult, ObjectMeta
 
+    from indexer.asks import Need
     from indexer.source.connect import Place, Stores
 
 STORE_ERRORS: Final = (BaseError, OSError, ValueError)
@@ -65,11 +67,26 @@ class StoreSource:
         """As `Source.read`. A failed request fails the ask; those not yet begun are not sent."""
         requests = plan(of, spans)
         place = self._stores.place(of.url)
-        return requests.answer(self._side_by_side(place, of, requests.spans))
+        return requests.answer(self._side_by_side([(place, of, span) for span in requests.spans]))
 
-    def _side_by_side(self, place: Place, of: Identity, spans: Sequence[Span]) -> list[bytes]:
-        if len(spans) <= 1:
-            return [_fetch(place, of, span) for span in spans]
+    def read_together(self, needs: tuple[Need, ...]) -> list[list[bytes]]:
+        """As `SideBySide.read_together`."""
+        plans = [plan(need.of, need.spans) for need in needs]
+        places = [self._stores.place(need.of.url) for need in needs]
+        fetched = iter(
+            self._side_by_side(
+                [
+                    (place, need.of, span)
+                    for need, place, requests in zip(needs, places, plans, strict=True)
+                    for span in requests.spans
+                ]
+            )
+        )
+        return [requests.answer(list(islice(fetched, len(requests.spans)))) for requests in plans]
+
+    def _side_by_side(self, reads: Sequence[tuple[Place, Identity, Span]]) -> list[bytes]:
+        if len(reads) <= 1:
+            return [_fetch(read) for read in reads]
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 9 ms that a single request does not need
 
@@ -77,20 +94,21 @@ class StoreSource:
             self._pool = ThreadPoolExecutor(PARALLEL_REQUESTS, thread_name_prefix="bindery-range")
         failed: list[BinderyError] = []
 
-        def fetch_unless_failed(span: Span) -> bytes:
+        def fetch_unless_failed(read: tuple[Place, Identity, Span]) -> bytes:
             if failed:
                 return b""  # nobody will see it: the failure is raised below
             try:
-                return _fetch(place, of, span)
+                return _fetch(read)
             except BinderyError as error:
                 failed.append(error)
                 raise
 
-        return list(self._pool.map(fetch_unless_failed, spans))
+        return list(self._pool.map(fetch_unless_failed, reads))
 
 
-def _fetch(place: Place, of: Identity, span: Span) -> bytes:
+def _fetch(read: tuple[Place, Identity, Span]) -> bytes:
     """One ranged read of that version."""
+    place, of, span = read
     try:
         result = obstore.get(place.store, place.key, options=read_options(of, span))
         return checked_read(result, bytes(result.bytes()), of, span)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from indexer.errors import BinderyError, Reason
 from indexer.model import Identity, Span
 from indexer.source.requests import plan
+from indexer.source.together import read_together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from indexer.asks import Head, Tail
+    from indexer.asks import Head, Need, Tail
     from indexer.source import AsyncSource, Source
 
 
@@ -97,6 +98,15 @@ class Trace:
         self.depth += 1
         return self.depth
 
+    def begin(self, needs: Iterable[Need]) -> int:
+        """Begin an ask of several needs; returns its depth."""
+        return self.step() if any(plan(need.of, need.spans).requests for need in needs) else 0
+
+    def together(self, needs: Iterable[Need], depth: int, *, failed: Reason | None = None) -> None:
+        """Write down the requests of several needs."""
+        for need in needs:
+            self.read(need.of, depth, plan(need.of, need.spans).spans, failed=failed)
+
     def head(self, url: str, depth: int, *, failed: Reason | None = None) -> None:
         """Write down a head."""
         self.made.append(TracedRequest("head", url, None, depth, 0, failed))
@@ -154,6 +164,17 @@ class TracedSource:
         self.trace.read(of, depth, requests)
         return answer
 
+    def read_together(self, needs: tuple[Need, ...]) -> list[list[bytes]]:
+        """As `SideBySide.read_together`: one step, whatever the source makes of it."""
+        depth = self.trace.begin(needs)
+        try:
+            answers = read_together(self.source, needs)
+        except BinderyError as error:
+            self.trace.together(needs, depth, failed=error.reason)
+            raise
+        self.trace.together(needs, depth)
+        return answers
+
 
 class AsyncTracedSource:
     """As `TracedSource`, on an event loop."""
@@ -195,3 +216,16 @@ class AsyncTracedSource:
             raise
         self.trace.read(of, depth, requests)
         return answer
+
+    async def read_together(self, needs: tuple[Need, ...]) -> list[list[bytes]]:
+        """As `SideBySide.read_together`: one step, whatever the source makes of it."""
+        from indexer.source.together_async import read_together_async  # noqa: PLC0415 - asyncio takes 30 ms to load
+
+        depth = self.trace.begin(needs)
+        try:
+            answers = await read_together_async(self.source, needs)
+        except BinderyError as error:
+            self.trace.together(needs, depth, failed=error.reason)
+            raise
+        self.trace.together(needs, depth)
+        return answers

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import sys
+from array import array
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -45,7 +47,9 @@ def decode_crcs(block: Block, members: int) -> Sequence[int | None]:
     raw = block[Column.CRC32]
     if len(raw) != 4 * members:
         raise ColumnDamaged("the checksums do not fit the members")
-    crcs = [int.from_bytes(raw[at : at + 4], "little") for at in range(0, len(raw), 4)]
+    crcs = array("I", raw)
+    if sys.byteorder == "big":
+        crcs.byteswap()
     if Column.CRC32_ABSENT not in block:
         return crcs
     absent = decode_ints(block[Column.CRC32_ABSENT], members)

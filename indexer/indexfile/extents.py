@@ -7,7 +7,7 @@ What can be foreseen is stored as zero: a frame begins where the one before ende
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from operator import add, sub
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,8 @@ from indexer.limits import OBJECT_BYTES
 from indexer.model import NO_CONTEXT, Codec, Extent, Frame, Span
 from indexer.rows import FrameRow
 
-Lying = tuple[Any, ...] | list[Any]
+LyingRow = tuple[Any, ...] | list[Any]
+CODECS: Final = {int(codec): codec for codec in Codec}
 FLAT: Final = 6
 """Length of the tuple that tells an only extent (`indexer.rows.Row`)."""
 
@@ -42,7 +43,7 @@ class Counts(NamedTuple):
     first_start: int
 
 
-def encode_extents(sizes: Sequence[int], all_lying: Sequence[Lying], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
+def encode_extents(sizes: Sequence[int], all_lying: Sequence[LyingRow], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
     """Write the extents of the members of a page, and the frames they name in the order of their first use.
 
     Args:
@@ -75,7 +76,7 @@ def _encode_alone(
     return Counts(count, count, count, align, lead, frames[0][0]), columns
 
 
-def _encode_shared(sizes: Sequence[int], all_lying: Sequence[Lying], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
+def _encode_shared(sizes: Sequence[int], all_lying: Sequence[LyingRow], align: int, lead: int) -> tuple[Counts, dict[int, bytes]]:
     """Members share frames, or have several extents, or none."""
     places: dict[FrameRow, int] = {}
     ends: list[int] = []  # how far into each frame its extents reach
@@ -135,7 +136,7 @@ def _encode_frames(frames: Sequence[Sequence[int]], ends: Sequence[int]) -> dict
     return columns
 
 
-def decode_extents(block: Block, sizes: Sequence[int], told: Counts) -> list[tuple[Extent, ...]]:
+def decode_extents(block: Block, sizes: Sequence[int], told: Counts) -> Lying:
     """Read what `encode_extents` wrote.
 
     Args:
@@ -145,6 +146,7 @@ def decode_extents(block: Block, sizes: Sequence[int], told: Counts) -> list[tup
 
     Raises:
         ColumnDamaged: The columns contradict each other or the bounds.
+        ColumnUnknown: A frame is coded in a way that only a later format knows.
     """
     counts = decode_ints(block[Column.EXTENT_COUNT], len(sizes))
     if min(counts) < 0 or sum(counts) != told.extents:
@@ -152,72 +154,113 @@ def decode_extents(block: Block, sizes: Sequence[int], told: Counts) -> list[tup
     ordinals = decode_ints(block[Column.EXTENT_FRAME], told.extents)
     if told.extents and (min(ordinals) < 0 or max(ordinals) > told.frames):
         raise ColumnDamaged("an extent names no frame")
-    gaps = iter(decode_ints(block[Column.EXTENT_GAP], told.extents - sum(1 for ordinal in ordinals if not ordinal)))
-    lengths = iter(decode_ints(block[Column.EXTENT_LENGTH], told.extents - sum(1 for count in counts if count)))
-    # First where each extent lies, then the frames (their raw lengths count from the extents' ends), then both together.
-    lying: list[tuple[int, int, int]] = []
-    ends = [0] * told.frames
-    place, foreseen, at = -1, told.lead, 0
+    lengths = sizes
+    if not min(counts) == max(counts) == 1:
+        lengths = _lengths(block, sizes, counts, told.extents)
+    gaps = iter(decode_ints(block[Column.EXTENT_GAP], sum([ordinal > 0 for ordinal in ordinals])))
+    offsets: list[int] = []
+    align, lead = told.align, told.lead
+    ends = [0] * (told.frames + 1)
+    place, foreseen = 0, lead
+    for ordinal, length in zip(ordinals, lengths, strict=True):
+        if ordinal == 0:
+            offsets.append(0)
+            continue
+        if ordinal != place:
+            place, foreseen = ordinal, lead
+        offset = foreseen + next(gaps)
+        offsets.append(offset)
+        stop = offset + length
+        foreseen = -(-stop // align) * align + lead
+        if stop > ends[place]:  # noqa: PLR1730 - the innermost loop: a call of max takes longer than the rest of it
+            ends[place] = stop
+    if min(offsets, default=0) < 0 or max(ends) > OBJECT_BYTES:
+        raise ColumnDamaged("an extent lies outside of all bounds")
+    return Lying(list(accumulate(counts, initial=0)), ordinals, offsets, lengths, _decode_frames(block, ends[1:], told.first_start))
+
+
+def _lengths(block: Block, sizes: Sequence[int], counts: Sequence[int], extents: int) -> Sequence[int]:
+    """The length of each extent: as told, the last of a member as long as what is left of it."""
+    each = iter(decode_ints(block[Column.EXTENT_LENGTH], extents - sum([count > 0 for count in counts])))
+    lengths: list[int] = []
     for size, count in zip(sizes, counts, strict=True):
-        left = size
-        for position in range(count, 0, -1):
-            length = next(lengths) if position > 1 else left
-            left -= length
-            if length < 0 or left < 0:
-                raise ColumnDamaged("a member's extents exceed its size")
-            ordinal = ordinals[at] - 1
-            at += 1
-            if ordinal < 0:
-                lying.append((ordinal, 0, length))
-                continue
-            if ordinal != place:
-                place, foreseen = ordinal, told.lead
-            offset = foreseen + next(gaps)
-            stop = offset + length
-            if offset < 0 or stop > OBJECT_BYTES:
-                raise ColumnDamaged("an extent lies outside of all bounds")
-            foreseen = -(-stop // told.align) * told.align + told.lead
-            ends[place] = max(ends[place], stop)
-            lying.append((place, offset, length))
-    frames: list[Frame | None] = [*_decode_frames(block, ends, told.first_start), None]
-    extents = [Extent(frames[place], offset, length) for place, offset, length in lying]
-    if max(counts) <= 1:
-        each = iter(extents)
-        return [(next(each),) if count else () for count in counts]
-    bounds = list(accumulate(counts, initial=0))
-    return [tuple(extents[start:stop]) for start, stop in pairwise(bounds)]
+        if count:
+            told = list(islice(each, count - 1))
+            lengths += told
+            lengths.append(size - sum(told))
+    if min(lengths, default=0) < 0:
+        raise ColumnDamaged("a member's extents exceed its size")
+    return lengths
 
 
-def _decode_frames(block: Block, ends: Sequence[int], first: int) -> list[Frame]:
+class Lying:
+    """Where the members of a page lie, as numbers; extents and frames are made of them when a member is asked for.
+
+    Args:
+        bounds: For each member the place of its first extent, and the number of all extents behind the last.
+        ordinals: For each extent 0, or which frame it lies in, from 1.
+        offsets: For each extent where it begins in its frame.
+        lengths: For each extent how long it is.
+        frames: The columns that `Frame` is made of.
+    """
+
+    __slots__ = ("_bounds", "_columns", "_frames", "_lengths", "_offsets", "_ordinals")
+
+    def __init__(
+        self,
+        bounds: Sequence[int],
+        ordinals: Sequence[int],
+        offsets: Sequence[int],
+        lengths: Sequence[int],
+        frames: Sequence[Sequence[int]],
+    ) -> None:
+        self._bounds, self._ordinals, self._offsets, self._lengths = bounds, ordinals, offsets, lengths
+        self._columns = frames
+        self._frames: dict[int, Frame | None] = {0: None}
+
+    def extents(self, start: int, stop: int) -> list[tuple[Extent, ...]]:
+        """The extents of the members `[start, stop)`."""
+        first, last = self._bounds[start], self._bounds[stop]
+        part = slice(first, last)
+        frames = self._frames
+        made = []
+        for ordinal, offset, length in zip(self._ordinals[part], self._offsets[part], self._lengths[part], strict=True):
+            if ordinal not in frames:
+                frames[ordinal] = self._frame(ordinal - 1)
+            made.append(Extent(frames[ordinal], offset, length))
+        bounds = self._bounds[start : stop + 1]
+        return [tuple(made[one - first : next_one - first]) for one, next_one in pairwise(bounds)]
+
+    def _frame(self, at: int) -> Frame:
+        start, stored_bytes, raw_bytes, codec, lead_bytes, bit, context_start, context_bytes = [
+            column[at] for column in self._columns
+        ]
+        context = Span(context_start, context_start + context_bytes) if context_bytes else NO_CONTEXT
+        return Frame(start, stored_bytes, raw_bytes, CODECS[codec], lead_bytes, context, bit)
+
+
+def _decode_frames(block: Block, ends: Sequence[int], first: int) -> Sequence[Sequence[int]]:
+    """Read the columns that `Frame` is made of, each number checked."""
     count = len(ends)
     if count == 0:
-        return []
-    gaps = decode_ints(block[Column.FRAME_GAP], count)
-    stored = decode_ints(block[Column.FRAME_STORED], count)
-    beyond = decode_ints(block[Column.FRAME_RAW_BEYOND], count)
-    codecs = decode_ints(block[Column.FRAME_CODEC], count)
-    none = [0] * count
-    leads = decode_ints(block[Column.FRAME_LEAD], count) if Column.FRAME_LEAD in block else none
-    bits = decode_ints(block[Column.FRAME_BIT], count) if Column.FRAME_BIT in block else none
-    context_starts = decode_ints(block[Column.FRAME_CONTEXT_START], count) if Column.FRAME_CONTEXT_START in block else none
-    context_bytes = decode_ints(block[Column.FRAME_CONTEXT_BYTES], count) if Column.FRAME_CONTEXT_BYTES in block else none
-    known = {int(codec): codec for codec in Codec}
-    frames = []
-    foreseen = first
-    for place in range(count):
-        start, raw = foreseen + gaps[place], ends[place] + beyond[place]
-        codec = known.get(codecs[place])
-        if codec is None:
-            raise ColumnUnknown(f"a frame codec {codecs[place]}")
-        if min(start, stored[place], leads[place], context_starts[place], context_bytes[place]) < 0 or raw < ends[place]:
-            raise ColumnDamaged("a frame lies outside of all bounds")
-        if max(start + leads[place] + stored[place], raw, context_starts[place] + context_bytes[place]) > OBJECT_BYTES:
-            raise ColumnDamaged("a frame lies outside of all bounds")
-        if not 0 <= bits[place] <= 7:
-            raise ColumnDamaged("a frame begins at no bit of its first byte")
-        context = NO_CONTEXT
-        if context_bytes[place]:
-            context = Span(context_starts[place], context_starts[place] + context_bytes[place])
-        frames.append(Frame(start, stored[place], raw, codec, leads[place], context, bits[place]))
-        foreseen = start + leads[place] + stored[place]
-    return frames
+        return ()
+    gaps, stored, beyond, codecs = [
+        decode_ints(block[column], count)
+        for column in (Column.FRAME_GAP, Column.FRAME_STORED, Column.FRAME_RAW_BEYOND, Column.FRAME_CODEC)
+    ]
+    leads, bits, context_starts, context_bytes = [
+        decode_ints(block[column], count) if column in block else [0] * count
+        for column in (Column.FRAME_LEAD, Column.FRAME_BIT, Column.FRAME_CONTEXT_START, Column.FRAME_CONTEXT_BYTES)
+    ]
+    steps = map(add, map(add, leads, stored), islice(gaps, 1, None))
+    starts = list(accumulate(steps, initial=first + gaps[0]))
+    raws = list(map(add, ends, beyond))
+    if unknown := set(codecs) - CODECS.keys():
+        raise ColumnUnknown(f"a frame codec {min(unknown)}")
+    least = min(map(min, (starts, stored, beyond, leads, context_starts, context_bytes)))
+    most = max(map(max, (map(add, map(add, starts, leads), stored), raws, map(add, context_starts, context_bytes))))
+    if least < 0 or most > OBJECT_BYTES:
+        raise ColumnDamaged("a frame lies outside of all bounds")
+    if min(bits) < 0 or max(bits) > 7:
+        raise ColumnDamaged("a frame begins at no bit of its first byte")
+    return starts, stored, raws, codecs, leads, bits, context_starts, context_bytes

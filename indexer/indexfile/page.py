@@ -174,10 +174,12 @@ class _Parts:
             raise ColumnDamaged("a member has an impossible size")
         if min(self.mtimes) < MTIME_S_LEAST or max(self.mtimes) > MTIME_S_MOST:
             raise ColumnDamaged("a member has an impossible time")
-        self.extents = extents.decode_extents(block, self.sizes, counts)
+        self.lying = extents.decode_extents(block, self.sizes, counts)
 
     def members(self, names: Sequence[bytes], start: int, stop: int) -> list[Member]:
         """Put together the members `[start, stop)`."""
         part = slice(start, stop)
-        columns = (self.sizes, self.mtimes, self.extents, self.crcs, self.etags, self.attributes, self.unreadables)
-        return list(map(Member._make, zip(names[part], *[column[part] for column in columns], strict=True)))
+        lying = self.lying.extents(start, stop)
+        before, behind = (self.sizes, self.mtimes), (self.crcs, self.etags, self.attributes, self.unreadables)
+        columns = [*[column[part] for column in before], lying, *[column[part] for column in behind]]
+        return list(map(Member._make, zip(names[part], *columns, strict=True)))

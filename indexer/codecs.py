@@ -239,6 +239,68 @@ class ZstdDecoder:
         self._held = bytes(held[at:])
 
 
+class BlockDecoder:
+    """A codec whose blocks are decoded in one piece (lz4, lzo): each is to be fed whole. None is longer than 1 MiB.
+
+    Args:
+        codec: What it is called in errors.
+        decode: Decodes a block; what does not decode is a ValueError.
+    """
+
+    __slots__ = ("_codec", "_decode", "finished")
+
+    def __init__(self, codec: Codec, decode: Callable[[bytes], bytes]) -> None:
+        self._codec, self._decode = codec, decode
+        self.finished = False
+
+    def feed(self, data: Bytes) -> Iterator[bytes]:
+        """See `Decoder.feed`."""
+        try:
+            decoded = self._decode(bytes(data))
+        except ValueError as error:
+            raise damaged(self._codec, error) from None
+        self.finished = True
+        if decoded:
+            yield decoded
+
+
+class Deflate64Decoder:
+    """Deflate64, in steps small enough to bound what the library hands out."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self) -> None:
+        from indexer.codecs_rare import Inflate64  # noqa: PLC0415 - see LibraryStream
+
+        self._stream = Inflate64()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the end of the frame was reached."""
+        return self._stream.finished
+
+    def feed(self, data: Bytes) -> Iterator[bytes]:
+        """See `Decoder.feed`."""
+        try:
+            yield from self._stream.feed(bytes(data))
+        except ValueError as error:
+            raise damaged(Codec.DEFLATE64, error) from None
+
+
+def lz4_decoder() -> Decoder:
+    """Begin an lz4 block."""
+    from indexer.codecs_rare import lz4_block  # noqa: PLC0415 - see LibraryStream
+
+    return BlockDecoder(Codec.LZ4_BLOCK, lz4_block)
+
+
+def lzo_decoder() -> Decoder:
+    """Begin an lzo block."""
+    from indexer.codecs_rare import lzo_block  # noqa: PLC0415 - see LibraryStream
+
+    return BlockDecoder(Codec.LZO, lzo_block)
+
+
 def checked(header: FrameHeader) -> FrameHeader:
     """Refuse a zstd frame that needs what we cannot give: a dictionary, or more memory than the limit."""
     if header.dictionary:
@@ -336,6 +398,7 @@ def lzma_decoder(codec: Codec) -> Callable[[], Decoder]:
 DECODERS: Final[dict[Codec, Callable[[], Decoder]]] = {
     Codec.STORED: StoredDecoder,
     Codec.DEFLATE: lambda: InflateDecoder(Codec.DEFLATE, -15),
+    Codec.DEFLATE64: Deflate64Decoder,
     Codec.BZIP2: bzip2_decoder,
     Codec.LZMA: LzmaZipDecoder,
     Codec.ZSTD: ZstdDecoder,
@@ -343,12 +406,15 @@ DECODERS: Final[dict[Codec, Callable[[], Decoder]]] = {
     Codec.XZ: lzma_decoder(Codec.XZ),
     Codec.ZLIB: lambda: InflateDecoder(Codec.ZLIB, 15),
     Codec.LZMA_ALONE: lzma_decoder(Codec.LZMA_ALONE),
+    Codec.LZ4_BLOCK: lz4_decoder,
+    Codec.LZO: lzo_decoder,
 }
 """Begins the decoding of a frame that arrives in pieces."""
 
 ONE_SHOT: Final[dict[Codec, Callable[[Bytes, int], bytes]]] = {
     Codec.STORED: stored,
     Codec.DEFLATE: inflater(Codec.DEFLATE, -15),
+    Codec.DEFLATE64: streamed(Codec.DEFLATE64),
     Codec.BZIP2: streamed(Codec.BZIP2),
     Codec.LZMA: lzma_zip,
     Codec.ZSTD: zstd,
@@ -356,13 +422,12 @@ ONE_SHOT: Final[dict[Codec, Callable[[Bytes, int], bytes]]] = {
     Codec.XZ: streamed(Codec.XZ),
     Codec.ZLIB: inflater(Codec.ZLIB, 15),
     Codec.LZMA_ALONE: streamed(Codec.LZMA_ALONE),
+    Codec.LZ4_BLOCK: streamed(Codec.LZ4_BLOCK),
+    Codec.LZO: streamed(Codec.LZO),
 }
 """Decodes a frame that is there in whole: the same answers, without the cost of a decoder's pieces."""
 
 WITHOUT_DECODER: Final[dict[Codec, str]] = {
-    Codec.DEFLATE64: "inflate64",
-    Codec.LZO: "lzo",
-    Codec.LZ4_BLOCK: "lz4",
     Codec.DEFLATE_AT: "a window out of the index",
 }
 """What would have to be there to decode the others."""

@@ -24,6 +24,9 @@ MTIME_S_MOST: Final = 253_402_300_799
 ATTRIBUTES_BYTES: Final = 16 * KIB
 """Longest encoded attributes of one member: S3 allows 2 KB of user metadata and 8 KB of headers in all."""
 
+ETAG_BYTES: Final = 256
+"""Longest ETag that an archive may tell: S3's own have 32 hex digits, a dash and up to five digits."""
+
 # --- the index file -------------------------------------------------------------------------------------------------
 
 TAIL_BYTES: Final = 128 * KIB
@@ -55,6 +58,9 @@ DIRECTORY_CHILDREN: Final = 2**16
 
 FACTS_BYTES: Final = 64 * KIB
 """Longest facts of an archive: what is told of it as a whole, in JSON."""
+
+CONTEXT_BYTES: Final = 32 * KIB
+"""Longest context of a frame: the window of deflate (RFC 1951 2)."""
 
 # --- frames ---------------------------------------------------------------------------------------------------------
 
@@ -131,6 +137,15 @@ EXPANSION_MOST: Final = 1000
 
 EXPANSION_FREE_BYTES: Final = 64 * GIB
 """Decoded bytes that an archive may give whatever its length: sparse disk images are nearly nothing but zeros."""
+
+SQUASHFS_BLOCKS_KEPT: Final = 512
+"""Metadata blocks of a squashfs kept decoded while it is scanned: 4 MiB."""
+
+SQUASHFS_METADATA_BYTES: Final = 1 * GIB
+"""Longest tables of a squashfs that are read into memory, compressed: about 80 million members at 13 bytes each."""
+
+SQUASHFS_EXTENTS: Final = 2**28
+"""Extents told of one squashfs in all: an image whose every name is a hard link to one huge file ends here."""
 
 # --- requests -------------------------------------------------------------------------------------------------------
 

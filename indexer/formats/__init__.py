@@ -40,6 +40,7 @@ KINDS: Final[dict[str, Kind]] = {
     for kind in (
         Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ((0, MAGIC), *((0, magic) for magic in SKIPPABLE_MAGICS))),
         Kind("zip", (".zip", ".jar", ".war", ".whl", ".apk", ".epub", ".docx", ".xlsx"), ((0, b"PK\x03\x04"), (0, b"PK\x05\x06"))),
+        Kind("squashfs", (".squashfs", ".sqfs", ".sqsh", ".snap"), ((0, b"hsqs"),)),
         Kind("tar", (".tar",), ((257, b"ustar"),)),
     )
 }

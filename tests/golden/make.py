@@ -238,6 +238,9 @@ ALL = "*"
 TAR = "tar --owner=0 --group=0 --sort=name"
 ENCRYPTED = f"7zz x -y '-p{PASSWORD}' {{}} >/dev/null"
 
+SQUASH = "mksquashfs . {} -quiet -no-progress -noappend -all-root"
+UNSQUASH = "unsquashfs -q -n -f -d . {}"
+
 ARCHIVES = [
     Golden("infozip_3.0_store.zip", tree, ("zip -q -r -0 {} .",), ZIP_UNPACK),
     Golden("infozip_3.0_deflate.zip", tree, ("zip -q -r -9 {} .",), ZIP_UNPACK),
@@ -357,6 +360,19 @@ ARCHIVES = [
     Golden("bsdtar_3.6.2_zstd.tar.zst", unicode_tree, ("bsdtar --zstd -cf {} " + ALL,)),
     Golden("gnutar_1.34_sparse.tar.zst", sparse_tree, (TAR + " --format=gnu -S --zstd -cf {} " + ALL,)),
     Golden("gnutar_1.34_links.tar.zst", link_tree, (TAR + " --format=pax --zstd -cf {} " + ALL,)),
+    *[
+        Golden(f"mksquashfs_4.5.1_{compressor}.squashfs", tree, (f"{SQUASH} -comp {compressor}",), extract=UNSQUASH)
+        for compressor in ("gzip", "lzma", "lzo", "lz4", "xz", "zstd")
+    ],
+    Golden(
+        "mksquashfs_4.5.1_plain.squashfs", tree, (f"{SQUASH} -noI -noD -noF -noX",), extract=UNSQUASH, note="nothing compressed"
+    ),
+    Golden("mksquashfs_4.5.1_no-fragments.squashfs", tree, (f"{SQUASH} -no-fragments -b 4096",), extract=UNSQUASH),
+    Golden("mksquashfs_4.5.1_all-fragments.squashfs", tree, (f"{SQUASH} -always-use-fragments -b 1M",), extract=UNSQUASH),
+    Golden("mksquashfs_4.5.1_unicode.squashfs", unicode_tree, (f"{SQUASH} -comp zstd",), extract=UNSQUASH),
+    Golden("mksquashfs_4.5.1_links.squashfs", link_tree, (f"{SQUASH} -comp zstd",), extract=UNSQUASH),
+    Golden("mksquashfs_4.5.1_sparse.squashfs", sparse_tree, (f"{SQUASH} -comp zstd -b 4096",), extract=UNSQUASH),
+    Golden("gensquashfs_1.2.0_zstd.squashfs", tree, ("gensquashfs -q -k -c zstd -D . {}",), extract=UNSQUASH),
 ]
 
 
@@ -385,7 +401,7 @@ def provenance() -> str:
 
 
 def main(names: list[str]) -> None:
-    for tool in ("zip", "7zz", "bsdtar", "tar", "zstd", "pzstd", "jar"):
+    for tool in ("zip", "7zz", "bsdtar", "tar", "zstd", "pzstd", "jar", "mksquashfs", "gensquashfs", "unsquashfs"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not installed: make install-system")
     expected_path = HERE / "expected.json"

@@ -47,6 +47,11 @@ class ServerProcess:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        return self._process.pid
+
     def wait_until_answering(self, url: str, *, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Returns once `url` gets any HTTP answer; else kills the server and raises ServerFailedError."""
         deadline = time.monotonic() + timeout_s

@@ -341,7 +341,9 @@ class _Pack:
         )
 
     def _withdraw(self, archive: Identity) -> None:
-        """Remove the archive that was just published, if it still is what we published."""
+        """Remove the archive that was just published, if it still is what we published and no other run has completed it."""
+        if self._finished(archive) is not None:
+            return
         if self._buckets is None:
             remove_file(archive)
         else:

@@ -62,7 +62,7 @@ class FilePublication:
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except OSError as error:
             raise failure(error, url) from error
-        self._open = True
+        self._open, self._done = True, False
 
     def write(self, data: bytes) -> None:
         """As `Publication.write`."""
@@ -83,6 +83,7 @@ class FilePublication:
                     os.link(self._temporary, self._path)
                 except FileExistsError:
                     raise exists(self._url) from None
+            self._done = True
             self.discard()
             folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -96,6 +97,9 @@ class FilePublication:
         if self._open:
             self._open = False
             self._temporary.unlink(missing_ok=True)
+            # It appeared, but the caller was interrupted and does not know.
+            if not self._done and self._path.exists() and os.path.samestat(self._path.stat(), os.fstat(self._file)):
+                self._path.unlink()
             os.close(self._file)
 
     def _present(self) -> Identity | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -70,6 +71,8 @@ class ObjectPublication:
         self._executor = ThreadPoolExecutor(UPLOADS, thread_name_prefix="bindery-upload")
         self._lane: Lane[CompletedPartTypeDef] = Lane(self._executor, self._sent, most_bytes=most_bytes)
         self._upload: str | None = None
+        self._doubled = False
+        self._etag = ""
         self._parts: list[CompletedPartTypeDef] = []
         self._digest = hashlib.md5(usedforsecurity=False)
         self._first_md5 = ""
@@ -88,18 +91,20 @@ class ObjectPublication:
 
     def publish(self) -> Identity:
         """As `Publication.publish`."""
-        try:
-            if self._upload is None:
-                etag = self._put()
-            else:
-                if self._part.length:
-                    self._send()
-                self._lane.drain()
+        if self._upload is None:
+            if self._derived:
                 self._abort_stale()
-                etag = self._complete()
-        finally:
-            self.discard()
-        return Identity(self._url, etag, self._size)
+            self._unbroken(self._put)
+        else:
+            if self._part.length:
+                self._send()
+            self._lane.drain()
+            self._abort_stale()
+            self._unbroken(self._complete)
+        made = Identity(self._url, self._etag, self._size)
+        self._etag = ""
+        self.discard()
+        return made
 
     def discard(self) -> None:
         """As `Publication.discard`."""
@@ -108,6 +113,20 @@ class ObjectPublication:
         upload, self._upload = self._upload, None
         if upload is not None:
             self._abort(upload)
+        if self._doubled:
+            self._doubled = False
+            self._abort_stale()
+        etag, self._etag = self._etag, ""
+        if etag:  # it appeared, but the caller was interrupted and does not know
+            remove_object(self._buckets, Identity(self._url, etag, self._size))
+
+    def _unbroken(self, call: Callable[[], None]) -> None:
+        """Make a call whose outcome must be known: when we are interrupted, it is waited for all the same."""
+        future = self._executor.submit(call)
+        try:
+            future.result()
+        finally:
+            wait([future])
 
     @property
     def _content_type(self) -> str:
@@ -121,13 +140,20 @@ class ObjectPublication:
         """Begin to upload the part that is full, or the last one."""
         try:
             if self._upload is None:
-                answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key, ContentType=self._content_type)
-                self._upload = answer["UploadId"]
+                self._unbroken(self._begin)
+            assert self._upload is not None  # noqa: S101 - _begin left it there
             part, self._part = self._part, _Part(self._scratch, self._number + 1)
             self._lane.submit(part.memory_bytes, self._upload_part, self._upload, self._number, part)
             self._number += 1
         except CLIENT_ERRORS as error:
             raise client_failure(error, self._url) from error
+
+    def _begin(self) -> None:
+        # An answer that was lost leaves an upload nobody knows: one without parts, begun with ours.
+        self._doubled = True
+        answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key, ContentType=self._content_type)
+        self._upload = answer["UploadId"]
+        self._doubled = answer["ResponseMetadata"]["RetryAttempts"] > 0
 
     def _upload_part(self, upload: str, number: int, part: _Part) -> CompletedPartTypeDef:
         try:
@@ -150,7 +176,7 @@ class ObjectPublication:
         except ValueError:
             self._digest.update(etag.encode())  # a store of its own kind: the answer to the last call must do
 
-    def _put(self) -> str:
+    def _put(self) -> None:
         body = bytes(self._part.body())
         try:
             answer = self._client.put_object(
@@ -158,10 +184,11 @@ class ObjectPublication:
             )
         except CLIENT_ERRORS as error:
             etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            return self._there_after_all(client_failure(error, self._url), etag)
-        return answer["ETag"].strip('"')
+            self._etag = self._there_after_all(client_failure(error, self._url), etag)
+        else:
+            self._etag = answer["ETag"].strip('"')
 
-    def _complete(self) -> str:
+    def _complete(self) -> None:
         assert self._upload is not None  # noqa: S101 - publish looked
         try:
             answer = self._client.complete_multipart_upload(
@@ -172,12 +199,12 @@ class ObjectPublication:
                 **self._condition(),
             )
         except CLIENT_ERRORS as error:
-            etag = self._there_after_all(client_failure(error, self._url), f"{self._digest.hexdigest()}-{len(self._parts)}")
-            self._upload = None
-            return etag
+            etag = f"{self._digest.hexdigest()}-{len(self._parts)}"
+            self._etag = self._there_after_all(client_failure(error, self._url), etag)
+        else:
+            # Some stores answer no ETag here (RGW 16); the object tells.
+            self._etag = answer.get("ETag", "").strip('"') or self._buckets.head(self._url).etag
         self._upload = None
-        # Some stores answer no ETag here (RGW 16); the object tells.
-        return answer.get("ETag", "").strip('"') or self._buckets.head(self._url).etag
 
     def _condition(self) -> dict[str, Any]:
         return {"IfNoneMatch": "*"} if self._replaces is None else {"IfMatch": f'"{self._replaces.etag}"'}
@@ -212,8 +239,8 @@ class ObjectPublication:
         for upload in stale_uploads(self._buckets, self._url):
             if upload == self._upload:
                 continue
-            first = _first_part(self._buckets, self._url, upload)
-            if first == self._first_md5 or self._derived:
+            first = "" if self._derived else _first_part(self._buckets, self._url, upload)
+            if self._derived or (first and first == self._first_md5) or (first == "" and self._doubled):
                 self._abort(upload)
 
 
@@ -240,12 +267,15 @@ def abort_uploads(buckets: Buckets, url: str) -> None:
 
 
 def _first_part(buckets: Buckets, url: str, upload: str) -> str | None:
+    """The ETag of an upload's first part; empty when it has no parts yet, None when it is no more."""
     _, bucket, key = split(url)
     try:
         parts = buckets.client.list_parts(Bucket=bucket, Key=key, UploadId=upload, MaxParts=1).get("Parts", [])
     except CLIENT_ERRORS:
         return None  # it ended meanwhile
-    return parts[0]["ETag"].strip('"') if parts and parts[0]["PartNumber"] == 1 else None
+    if not parts:
+        return ""
+    return parts[0]["ETag"].strip('"') if parts[0]["PartNumber"] == 1 else None
 
 
 def remove_object(buckets: Buckets, of: Identity) -> None:

@@ -45,7 +45,7 @@ class Served:
         return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 
     def load(self, what: str, paths: Sequence[str], *, clients: int, count: int) -> float:
-        """Have `clients` ask for `paths` until there are `count` answers; returns the good ones for a second of the server's CPU."""
+        """Have `clients` ask for `paths` until there are `count` answers; returns the good ones for a second of its CPU."""
         self.bench.tell(f"serving: {self.name}, {what}, {clients} clients")
         listed = self.bench.folder / "paths"
         listed.write_text("".join(f"{path}\n" for path in paths))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from indexer.limits import ATTRIBUTES_BYTES
+from indexer.limits import ATTRIBUTES_BYTES, ETAG_BYTES
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes
 
 TEXTS = ("cache_control", "content_disposition", "content_encoding", "content_language", "content_type")
@@ -53,3 +53,14 @@ def decode(data: bytes) -> Attributes:
     if any(not name or not set(name) <= HEADER_NAME for name in metadata):
         raise ValueError("the name of a user metadata entry cannot be part of a header's name")
     return Attributes(**texts, metadata=tuple(sorted(metadata.items())))
+
+
+def decode_etag(data: bytes) -> str:
+    """Read an ETag as an archive tells it, without quotes.
+
+    Raises:
+        ValueError: It is empty, longer than any, or holds what no ETag can (RFC 9110 8.8.3).
+    """
+    if not 0 < len(data) <= ETAG_BYTES or not all(0x21 <= byte <= 0x7E and byte != 0x22 for byte in data):
+        raise ValueError("an ETag is empty, too long, or holds what none can")
+    return data.decode()

@@ -51,3 +51,9 @@ def percent_escaped(raw: bytes) -> bytes:
     """Write every byte of `raw` that is not part of a UTF-8 character as `%XX`; the rest stays as it is."""
     text = raw.decode(errors="surrogateescape")
     return "".join(f"%{ord(char) - 0xDC00:02X}" if "\udc80" <= char <= "\udcff" else char for char in text).encode()
+
+
+def shown(raw: bytes) -> str:
+    """Write a name for a message: shortened to 200 bytes, and with what a terminal would take for a command escaped."""
+    text = raw[:200].decode(errors="backslashreplace")
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

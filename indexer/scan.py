@@ -13,7 +13,7 @@ from typing import Any
 from indexer.asks import Ask
 from indexer.limits import REQUEST_BYTES
 from indexer.model import Member, Span
-from indexer.names import NameFault
+from indexer.names import NameFault, shown
 
 SCAN_BATCH_MEMBERS = 4096
 """Members in one batch at most: large enough to make the hand-over free, small enough to hold."""
@@ -41,11 +41,18 @@ class ScanSummary:
         """Count a name that was left out, and keep it as an example."""
         self.left_out[fault] = self.left_out.get(fault, 0) + 1
         if len(self.examples) < 10:
-            self.examples.append(f"{fault.value}: {raw[:200].decode(errors='backslashreplace')}")
+            self.examples.append(f"{fault.value}: {shown(raw)}")
 
 
-Scan = Generator[Ask | list[Member], Any, ScanSummary]
-"""Yields asks and batches of members in archive order; returns the summary.
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Wanted of a build: that it keeps these bytes in the index file, as the context of a frame. Answered with their `Span` there."""
+
+    data: bytes
+
+
+Scan = Generator[Ask | Keep | list[Member], Any, ScanSummary]
+"""Yields asks, contexts to keep, and batches of members in archive order; returns the summary.
 
 Member names are already clean (`names.clean`). Directories are no members unless the archive says that they stand for an object.
 A name that appears twice is yielded twice; the later one counts.

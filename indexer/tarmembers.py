@@ -14,16 +14,16 @@ from indexer.asks import Ask
 from indexer.errors import BinderyError
 from indexer.limits import LINK_HOPS, LINK_PATH_BYTES, LINK_STEPS, LINK_TARGETS, LINKS
 from indexer.model import Extent, Member
-from indexer.names import NameFault, clean
-from indexer.scan import SCAN_BATCH_MEMBERS, Scan, ScanSummary
+from indexer.names import NameFault, clean, shown
+from indexer.scan import SCAN_BATCH_MEMBERS, Keep, Scan, ScanSummary
 from indexer.tarheaders import EntryType
 from indexer.tarstream import Entry
 
 Placed = tuple[Entry, tuple[Extent, ...]]
 """An entry and where its bytes lie."""
 
-EntrySteps = Generator[Ask | list[Placed], Any, None]
-"""Reads an archive once: asks, and tells its entries in order."""
+EntrySteps = Generator[Ask | Keep | list[Placed], Any, None]
+"""Reads an archive once: asks, has contexts kept, and tells its entries in order."""
 
 Locate = Callable[[int, int], Iterable[Extent]]
 """Tells where the bytes `[start, stop)` of the decoded stream lie."""
@@ -51,7 +51,7 @@ def scan_entries(summary: ScanSummary, read: Callable[[], EntrySteps]) -> Scan:
     return summary
 
 
-def _driven(steps: EntrySteps, take: Callable[[list[Placed]], list[Member]]) -> Generator[Ask | list[Member], Any, None]:
+def _driven(steps: EntrySteps, take: Callable[[list[Placed]], list[Member]]) -> Generator[Ask | Keep | list[Member], Any, None]:
     """Pass on the asks of `steps`, and what `take` makes of its entries."""
     reply: Any = None
     error: BinderyError | None = None
@@ -240,13 +240,13 @@ class TarMembers:
         """Give the link called `name` what it leads to; None when that is a folder."""
         if name in self._hard_links:
             path, mtime_s = self._hard_links[name]
-            reason = f"hard link: {text(path)} is not in the archive"
+            reason = f"hard link: {shown(path)} is not in the archive"
         else:
             followed, mtime_s = self._follow(name), self._symbolic_links[name].mtime_s
             if isinstance(followed, str):
                 return Member(name, 0, mtime_s, (), unreadable=f"symbolic link: {followed}")
             path = followed
-            reason = f"symbolic link: {text(path)} is not in the archive"
+            reason = f"symbolic link: {shown(path)} is not in the archive"
         target = self._targets.get(path)
         if target is not None:
             return target._replace(name=name)
@@ -278,7 +278,7 @@ class TarMembers:
                     continue
                 if part == b"..":
                     if not path:
-                        return f"{text(target)} leads out of the archive"
+                        return f"{shown(target)} leads out of the archive"
                     path = path.rpartition(b"/")[0]
                     continue
                 here = path + b"/" + part if path else part
@@ -293,8 +293,3 @@ class TarMembers:
 
     def _count(self, what: str) -> None:
         self._summary.facts[what] = int(self._summary.facts.get(what, 0)) + 1
-
-
-def text(path: bytes) -> str:
-    """A path as text for a reason."""
-    return path[:200].decode(errors="backslashreplace")

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from indexer.attributes import decode as decode_attributes
+from indexer.attributes import decode_etag
 from indexer.limits import LATEST_S, OBJECT_BYTES, SPARSE_RUNS, TAR_RECORDS_BYTES
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes
+from indexer.names import shown
 from indexer.tarheaders import (
     BLOCK,
     TYPES,
@@ -177,7 +179,7 @@ class TarStream:
         """
         begun = self._left or (self._skip and not self._junk) or self._then != self._header
         if begun or (self._gathered and self._zero_blocks < END_MARK_BLOCKS):
-            name = self._entry.name[:200].decode(errors="backslashreplace") if self._entry else "a header"
+            name = shown(self._entry.name) if self._entry else "a header"
             raise TarFault(f"the tar ends inside {name}", self.at)
         if not self._zero_blocks and not self._junk:
             raise TarFault("the tar ends without its end mark: it was cut short", self.at)
@@ -307,7 +309,7 @@ class TarStream:
             if not 0 <= changes["size"] <= OBJECT_BYTES:
                 raise ValueError(f"an entry cannot have {changes['size']} bytes")
         header = header._replace(**changes)
-        etag = told[b"BINDERY.etag"].decode() if b"BINDERY.etag" in told else None
+        etag = decode_etag(told[b"BINDERY.etag"]) if b"BINDERY.etag" in told else None
         is_object = told.get(b"BINDERY.object") == b"1"
         own = told.get(b"BINDERY.attributes")
         attributes = None if own is None else decode_attributes(own)

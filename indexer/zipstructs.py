@@ -9,11 +9,11 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from indexer.attributes import decode as decode_attributes
+from indexer.attributes import decode_etag
 from indexer.limits import LATEST_S
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes, Codec
 
 CENTRAL_MAGIC: Final = b"PK\x01\x02"
-LOCAL_MAGIC: Final = b"PK\x03\x04"
 END_MAGIC: Final = b"PK\x05\x06"
 END64_MAGIC: Final = b"PK\x06\x06"
 END64_LOCATOR_MAGIC: Final = b"PK\x06\x07"
@@ -194,7 +194,7 @@ def read_bindery_extra(field: bytes) -> tuple[str | None, Attributes, bool]:
             raise ValueError("a value is cut short")
         tag, value = field[at], field[at + 3 : stop]
         if tag == 1:
-            etag = value.hex() if len(value) == 16 else value.decode()
+            etag = value.hex() if len(value) == 16 else decode_etag(value)
         elif tag == 2:
             told = remembered_attributes(value)
         elif tag == 3:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.attributes import decode, encode
-from indexer.limits import ATTRIBUTES_BYTES
+from indexer.attributes import decode, decode_etag, encode
+from indexer.limits import ATTRIBUTES_BYTES, ETAG_BYTES
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes
 
 PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
@@ -74,3 +74,11 @@ def test_rubbish_is_refused_and_nothing_else_happens(data: bytes) -> None:
     except ValueError:
         return
     assert decode(encode(attributes)) == attributes
+
+
+def test_an_etag_is_what_a_header_can_carry() -> None:
+    for told in (b"d41d8cd98f00b204e9800998ecf8427e", b"abc-12", b"!#~"):
+        assert decode_etag(told) == told.decode()
+    for told in (b"", b'a"b', b"a b", b"a\r\nSet-Cookie: b", b"\x7f", b"\xc3\xa9", b"a" * (ETAG_BYTES + 1)):
+        with pytest.raises(ValueError, match="ETag"):
+            decode_etag(told)

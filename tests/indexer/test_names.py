@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.limits import NAME_BYTES
-from indexer.names import NameFault, clean, percent_escaped
+from indexer.names import NameFault, clean, percent_escaped, shown
 
 RAW = st.one_of(
     st.lists(st.sampled_from([b"/", b".", b"a", b"\0", b"\xff", "é".encode(), b"%"]), max_size=12).map(b"".join),
@@ -74,3 +74,14 @@ def test_what_is_utf8_is_never_escaped(raw: bytes) -> None:
         )
     else:
         assert escaped == raw
+
+
+@given(RAW)
+def test_a_name_in_a_message_is_one_line_that_commands_no_terminal(raw: bytes) -> None:
+    assert shown(raw).isprintable()
+
+
+def test_a_name_in_a_message_is_readable_and_short() -> None:
+    assert shown("Grüße.txt".encode()) == "Grüße.txt"
+    assert shown(b"a\x1b[2Jb\nc\xff") == r"a\x1b[2Jb\nc\xff"
+    assert len(shown(b"x" * 5000)) == 200

@@ -1,14 +1,18 @@
 """The documents as tests see them: their files, fenced blocks, tables, headings and links."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^)\s]+)\)")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
+MODULE = re.compile(r"`((?:[\w]+/)*\w+\.py)`")
 INLINE_CODE = re.compile(r"`[^`\n]*`")
 
 
@@ -50,6 +54,18 @@ def anchors(page: Path) -> set[str]:
         plain = re.sub(r"[^\w\- ]", "", match[1].replace("`", "").lower())
         found.add(plain.strip().replace(" ", "-"))
     return found
+
+
+@cache
+def defined_in(path: str) -> frozenset[str]:
+    """The tests of a file, as pytest names them without parameters; read from its syntax tree, without running it."""
+    found: set[str] = set()
+    for node in ast.parse((ROOT / path).read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            found.update(f"{node.name}::{one.name}" for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+    return frozenset(name for name in found if name.rpartition("::")[2].startswith("test_"))
 
 
 def table(page: Path, heading: str) -> list[list[str]]:

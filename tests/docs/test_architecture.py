@@ -1,6 +1,5 @@
 """docs/architecture.md speaks of the packages, contracts and code that are there."""
 
-import re
 import subprocess
 import sys
 import tomllib
@@ -9,7 +8,6 @@ from tests.docs.pages import ROOT, blocks, table
 
 PAGE = ROOT / "docs" / "architecture.md"
 TOP = ("indexer", "archiver", "object_lambda", "bindery")
-MODULE = re.compile(r"`((?:[a-z_]+/)*[a-z_]+\.py)`")
 
 
 def test_its_table_names_the_packages_there_are() -> None:
@@ -22,12 +20,6 @@ def test_its_table_names_the_contracts_there_are() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = [contract["id"] for contract in settings["tool"]["importlinter"]["contracts"]]
     assert [row[0].strip("`") for row in table(PAGE, "contract")] == contracts
-
-
-def test_the_modules_it_names_exist() -> None:
-    known = {path.relative_to(ROOT).as_posix() for top in (*TOP, "tests") for path in (ROOT / top).rglob("*.py")}
-    names = {path.rpartition("/")[2] for path in known}
-    assert {module for module in MODULE.findall(PAGE.read_text()) if module not in known and module not in names} == set()
 
 
 def test_its_example_runs() -> None:

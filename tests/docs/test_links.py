@@ -1,16 +1,20 @@
-"""Links between the documents lead somewhere."""
+"""What the documents point at is there: pages, headings, modules, tests."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, anchors, links, pages
+from tests.docs.pages import MODULE, ROOT, TEST, anchors, defined_in, links, pages
 
 DECISION = re.compile(r"^(\d{4})-[a-z0-9-]+\.md$")
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+every_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+FOLDERS = ("indexer", "archiver", "object_lambda", "bindery", "tests")
+
+
+@every_page
 def test_a_link_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> None:
     broken = []
     for link in links(page):
@@ -21,6 +25,19 @@ def test_a_link_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> None
         if not target.exists() or not target.is_relative_to(ROOT) or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
+
+
+@every_page
+def test_the_tests_that_a_page_names_exist(page: Path) -> None:
+    named = TEST.findall(page.read_text())
+    assert [f"{path}::{name}" for path, name in named if not (ROOT / path).is_file() or name not in defined_in(path)] == []
+
+
+@every_page
+def test_the_modules_that_a_page_names_exist(page: Path) -> None:
+    known = {path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    names = {path.rpartition("/")[2] for path in known}
+    assert [module for module in MODULE.findall(page.read_text()) if module not in known | names] == []
 
 
 def test_every_document_is_reached_from_the_readme_by_links_to_it_or_to_its_folder() -> None:

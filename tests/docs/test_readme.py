@@ -21,6 +21,10 @@ from pathlib import Path
 
 import pytest
 
+from archiver.settings import Format
+from bindery.app import EXIT_INTERRUPTED, EXIT_UNEXPECTED
+from indexer.errors import ANSWERS
+from indexer.formats import KINDS
 from tests.docs.pages import ROOT, Block, blocks, table
 from tests.servers.ministack import Ministack
 from tests.servers.process import HOST, ServerProcess, free_port
@@ -179,8 +183,19 @@ def test_its_table_names_the_commands_there_are() -> None:
 def test_it_names_the_variables_that_are_read() -> None:
     variable = r"(?:S3ARCHIVEFS|BINDERY)_[A-Z_]+"
     read: set[str] = set()
-    for folder in ("object_lambda", "archiver", "indexer"):
+    for folder in ("object_lambda", "archiver", "indexer", "bindery"):
         for module in (ROOT / folder).rglob("*.py"):
             read.update(re.findall(rf'"({variable})"', module.read_text()))
     numbered = {"S3ARCHIVEFS_PREFIX_VMAP"}  # 1 to 20, as the table says
     assert set(re.findall(rf"`({variable})", README.read_text())) - numbered == read
+
+
+def test_its_table_names_the_kinds_of_archive_there_are() -> None:
+    rows = {row[0].strip("`"): row[1] for row in table(README, "kind")}
+    assert set(rows) == set(KINDS)
+    assert {kind for kind, written in rows.items() if written.startswith("yes")} == {kind.value for kind in Format}
+
+
+def test_its_table_names_the_exit_codes_there_are() -> None:
+    told = {int(row[0]) for row in table(README, "code")}
+    assert told == {answer.exit_code for answer in ANSWERS.values()} | {0, EXIT_UNEXPECTED, EXIT_INTERRUPTED}

@@ -100,6 +100,24 @@ def test_a_listing_that_needs_one_page_more_goes_on_where_it_was() -> None:
         assert [member.name for member in run(index.window(between_pages, 11), source)] == [member.name for member in of[100:120]]
 
 
+def test_a_listing_across_directories_costs_two_steps_at_most_wherever_it_begins() -> None:
+    of = plain_members(2000, step=2)
+    with shaped(page_members=20, directory_pages=10):
+        index, source = opened(written(of))
+    trace = Trace()
+    with shaped(tail_bytes=index.identity.size - index._directories.spans[0].start):  # all directories and no page
+        index = run(open_index(URL), source)
+    deepest = 0
+    for start in range(0, 4000, 3):
+        index._pages.clear()
+        trace.clear()
+        got = run(index.window(b"log/%08d" % start, 100), TracedSource(source, trace))
+        assert got == of[(start + 1) // 2 :][: len(got)]
+        assert len(got) >= min(100, 2000 - (start + 1) // 2)
+        deepest = max(deepest, trace.depth)
+    assert deepest == 2
+
+
 @given(of=archives(), shape=SHAPES)
 def test_what_is_known_is_never_asked_for_again(of: list[Member], shape: dict[str, int]) -> None:
     with shaped(**shape):

@@ -22,11 +22,13 @@ class Kind(NamedTuple):
         name: What it is called in indexes and options.
         suffixes: How names of such archives end, in lower case.
         magics: What they begin with, each with its offset.
+        few_reads: Whether its members are told in one place, so that it is indexed without reading them.
     """
 
     name: str
     suffixes: tuple[str, ...]
     magics: tuple[tuple[int, bytes], ...]
+    few_reads: bool = False
 
     @property
     def scan(self) -> Scanner:
@@ -39,8 +41,13 @@ KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ((0, MAGIC), *((0, magic) for magic in SKIPPABLE_MAGICS))),
-        Kind("zip", (".zip", ".jar", ".war", ".whl", ".apk", ".epub", ".docx", ".xlsx"), ((0, b"PK\x03\x04"), (0, b"PK\x05\x06"))),
-        Kind("squashfs", (".squashfs", ".sqfs", ".sqsh", ".snap"), ((0, b"hsqs"),)),
+        Kind(
+            "zip",
+            (".zip", ".jar", ".war", ".whl", ".apk", ".epub", ".docx", ".xlsx"),
+            ((0, b"PK\x03\x04"), (0, b"PK\x05\x06")),
+            few_reads=True,
+        ),
+        Kind("squashfs", (".squashfs", ".sqfs", ".sqsh", ".snap"), ((0, b"hsqs"),), few_reads=True),
         Kind("tar", (".tar",), ((257, b"ustar"),)),
     )
 }
@@ -65,8 +72,8 @@ def by_magic(head: bytes) -> Kind | None:
     return None
 
 
-def scanner_for(archive: Identity, source: Source) -> Scanner:
-    """Choose the scanner for an archive: by its name, or, if that tells nothing, by its first bytes (one request).
+def kind_of(archive: Identity, source: Source) -> Kind:
+    """Tell the kind of an archive: by its name, or, if that tells nothing, by its first bytes (one request).
 
     Raises:
         ArchiveUnsupported: It is of no kind in `KINDS`.
@@ -80,4 +87,9 @@ def scanner_for(archive: Identity, source: Source) -> Scanner:
             hint=f"Supported are {', '.join(KINDS)}",
             archive=archive.url,
         )
-    return kind.scan
+    return kind
+
+
+def scanner_for(archive: Identity, source: Source) -> Scanner:
+    """The scanner for an archive. Raises and costs as `kind_of`."""
+    return kind_of(archive, source).scan

@@ -49,6 +49,11 @@ def separator(before: bytes, first: bytes) -> bytes:
     return first[: length - (differs.bit_length() + 7 >> 3) + 1]
 
 
+def side_by_side(start: int, lengths: Sequence[int]) -> list[Span]:
+    """The spans of blocks that lie one after another from `start` on."""
+    return [Span(*bounds) for bounds in pairwise(accumulate(lengths, initial=start))]
+
+
 def encode_children(children: Sequence[Child], start: int) -> dict[int, bytes]:
     """Write a table as columns.
 
@@ -73,16 +78,31 @@ class Children:
     """A table that was read: where each child lies, and which one holds a name.
 
     Args:
-        block: A directory or root block; one without a table has no children.
-        within: Where the children's blocks must lie in the file.
-
-    Raises:
-        IndexDamaged: The columns contradict each other or the bounds.
+        keys: Of each child, ascending.
+        spans: Where each lies in the file.
+        members: How many members each has.
+        pages: How many pages are below each.
     """
 
     __slots__ = ("keys", "members", "pages", "spans")
 
-    def __init__(self, block: Block, within: Span) -> None:
+    def __init__(self, keys: Sequence[bytes], spans: Sequence[Span], members: Sequence[int], pages: Sequence[int]) -> None:
+        self.keys = keys
+        self.spans = spans
+        self.members = members
+        self.pages = pages
+
+    @classmethod
+    def decode(cls, block: Block, within: Span) -> Children:
+        """Read a directory or root block; one without a table has no children.
+
+        Args:
+            block: The block.
+            within: Where the children's blocks must lie in the file.
+
+        Raises:
+            IndexDamaged: The columns contradict each other or the bounds.
+        """
         try:
             count = start = 0
             if Column.COUNTS in block:
@@ -90,20 +110,19 @@ class Children:
                 start, _ = read_varint(block[Column.COUNTS], at)
             if count > DIRECTORY_CHILDREN:
                 raise ColumnDamaged("impossible counts")
-            self.keys = decode_names(block[Column.KEY_SHARED], block[Column.KEY_REST], block[Column.KEYS], count)
+            keys = decode_names(block[Column.KEY_SHARED], block[Column.KEY_REST], block[Column.KEYS], count)
             stored = decode_ints(block[Column.CHILD_BYTES], count)
-            self.members = decode_ints(block[Column.CHILD_MEMBERS], count)
-            self.pages = decode_ints(block[Column.CHILD_PAGES], count)
+            members = decode_ints(block[Column.CHILD_MEMBERS], count)
+            pages = decode_ints(block[Column.CHILD_PAGES], count)
             if count and not (min(stored) > 0 and max(stored) <= BLOCK_STORED_BYTES):
                 raise ColumnDamaged("a block has an impossible length")
-            if count and (min(self.members) <= 0 or min(self.pages) <= 0):
+            if count and (min(members) <= 0 or min(pages) <= 0):
                 raise ColumnDamaged("a block is empty")
             if count and not within.start <= start <= start + sum(stored) <= within.stop:
                 raise ColumnDamaged("a block lies outside of its place")
         except ColumnDamaged as fault:
             raise block.damaged(str(fault)) from None
-        stops = list(accumulate(stored, initial=start))
-        self.spans = [Span(*bounds) for bounds in pairwise(stops)]
+        return cls(keys, side_by_side(start, stored), members, pages)
 
     def __len__(self) -> int:
         return len(self.keys)

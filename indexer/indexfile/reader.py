@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Final
 
 from indexer.asks import Steps, spans, tail
@@ -23,6 +24,7 @@ PageKey = tuple[str, int]
 """An index's digest and the offset of a page in it."""
 
 TEXT_FACTS: Final = ("archive_etag", "kind")
+NOTHING_KNOWN: Final[Mapping[int, Children]] = MappingProxyType({})
 NUMBER_FACTS: Final = ("archive_size", "bytes", "members", "pages", "unreadable")
 
 
@@ -55,7 +57,11 @@ def open_index(url: str, *, pages: MutableMapping[PageKey, Page] | None = None) 
     else:
         (root,) = yield from spans(identity, root_span)
     block = Block(root, BlockKind.ROOT, trailer.tag, index=url, section="root")
-    return Index(identity, trailer, block, data, {} if pages is None else pages)
+    directories = Children.decode(block, within=Span(len(HEADER), trailer.root_start))
+    index = Index(identity, _facts(block), directories, held=data, pages={} if pages is None else pages)
+    if index.tag != trailer.tag or not index.members == trailer.members == sum(directories.members):
+        raise block.damaged("it contradicts itself")
+    return index
 
 
 class Index:
@@ -63,10 +69,11 @@ class Index:
 
     Args:
         identity: Which version of which object the index is.
-        trailer: Its trailer.
-        root: Its root block.
+        facts: What it says of its archive, checked.
+        directories: Its root table.
         held: The last bytes of the file, as read; what lies in them is never asked for.
         pages: Where decoded pages are kept.
+        known: Directories that are known already, by their place in the root table.
     """
 
     __slots__ = (
@@ -75,7 +82,6 @@ class Index:
         "_held",
         "_held_start",
         "_pages",
-        "_tag",
         "archive_etag",
         "archive_size",
         "bytes",
@@ -84,28 +90,34 @@ class Index:
         "identity",
         "kind",
         "members",
+        "tag",
         "unreadable",
     )
 
     def __init__(
-        self, identity: Identity, trailer: Trailer, root: Block, held: bytes, pages: MutableMapping[PageKey, Page]
+        self,
+        identity: Identity,
+        facts: Mapping[str, str | int | bool],
+        directories: Children,
+        *,
+        held: bytes = b"",
+        pages: MutableMapping[PageKey, Page],
+        known: Mapping[int, Children] = NOTHING_KNOWN,
     ) -> None:
         self.identity = identity
         self.digest = identity.digest
-        self.facts = _facts(root)
-        self.archive_etag = str(self.facts["archive_etag"])
-        self.archive_size = int(self.facts["archive_size"])
-        self.kind = str(self.facts["kind"])
-        self.members = int(self.facts["members"])
-        self.bytes = int(self.facts["bytes"])
-        self.unreadable = int(self.facts["unreadable"])
-        self._tag = tag_of(self.archive_etag, self.archive_size)
+        self.facts = facts
+        self.archive_etag = str(facts["archive_etag"])
+        self.archive_size = int(facts["archive_size"])
+        self.kind = str(facts["kind"])
+        self.members = int(facts["members"])
+        self.bytes = int(facts["bytes"])
+        self.unreadable = int(facts["unreadable"])
+        self.tag = tag_of(self.archive_etag, self.archive_size)
         self._held, self._held_start = held, identity.size - len(held)
         self._pages = pages
-        self._directory_cache: dict[int, Children] = {}
-        self._directories = Children(root, within=Span(len(HEADER), trailer.root_start))
-        if self._tag != trailer.tag or not self.members == trailer.members == sum(self._directories.members):
-            raise root.damaged("it contradicts itself")
+        self._directories = directories
+        self._directory_cache = dict(known)
 
     def archive(self, url: str) -> Identity:
         """The version of the archive at `url` that this index describes: what to read its members with."""
@@ -169,6 +181,37 @@ class Index:
                 place, first = place + 1, 0
         return found
 
+    def table(self) -> Steps[Children]:
+        """All pages in one table: what a catalog tells of this index, so that it need not be opened.
+
+        Raises:
+            IndexDamaged: What was read does not prove itself.
+
+        Cost:
+            One request for all directories that are not known yet and do not lie in the tail.
+        """
+        places = [place for place in range(len(self._directories)) if place not in self._directory_cache]
+        if places:
+            blocks = yield from self._blocks([self._directories.spans[place] for place in places])
+            for place, data in zip(places, blocks, strict=True):
+                self._keep_directory(place, data)
+        tables = [self._directory_cache[place] for place in range(len(self._directories))]
+        keys = [key for one in tables for key in one.keys]
+        spans = [span for one in tables for span in one.spans]
+        return Children(keys, spans, [count for one in tables for count in one.members], [1] * len(keys))
+
+    def read_pages(self, first: int, count: int) -> Steps[list[Page]]:
+        """Read the pages `[first, first + count)` of an index whose pages are all told by one directory.
+
+        Raises:
+            IndexDamaged: What was read does not prove itself.
+
+        Cost:
+            One request for those that are not known yet.
+        """
+        directory = yield from self._directory(0)
+        return (yield from self._read_pages(0, directory, first, count))
+
     @staticmethod
     def _pages_for(directory: Children, first: int, start: bytes, want: int) -> int:
         """How many pages from `first` surely hold `want` members, when the first one may hold only one that counts."""
@@ -183,12 +226,16 @@ class Index:
         known = self._directory_cache.get(place)
         if known is None:
             (data,) = yield from self._blocks([self._directories.spans[place]])
-            block = Block(data, BlockKind.DIRECTORY, self._tag, index=self.identity.url, section=f"directory {place}")
-            known = Children(block, within=Span(len(HEADER), self._directories.spans[0].start))
-            whole = len(known) == self._directories.pages[place] and sum(known.members) == self._directories.members[place]
-            if not whole or not self._directories.parts(place, known.keys[0], known.keys[-1]):
-                raise block.damaged("the block belongs elsewhere")
-            self._directory_cache[place] = known
+            known = self._keep_directory(place, data)
+        return known
+
+    def _keep_directory(self, place: int, data: bytes) -> Children:
+        block = Block(data, BlockKind.DIRECTORY, self.tag, index=self.identity.url, section=f"directory {place}")
+        known = Children.decode(block, within=Span(len(HEADER), self._directories.spans[0].start))
+        whole = len(known) == self._directories.pages[place] and sum(known.members) == self._directories.members[place]
+        if not whole or not self._directories.parts(place, known.keys[0], known.keys[-1]):
+            raise block.damaged("the block belongs elsewhere")
+        self._directory_cache[place] = known
         return known
 
     def _read_pages(self, place: int, directory: Children, first: int, count: int) -> Steps[list[Page]]:
@@ -200,7 +247,7 @@ class Index:
             for at, span in enumerate(wanted, first):
                 if span in blocks:
                     section = f"page at {span.start} of directory {place}"
-                    page = Page(blocks[span], self._tag, index=self.identity.url, section=section)
+                    page = Page(blocks[span], self.tag, index=self.identity.url, section=section)
                     self._check_place(page, place, directory, at)
                     pages[span] = self._pages[self.digest, span.start] = page
         return [page for page in pages.values() if page is not None]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from indexer import plan
 from indexer.asks import Body, Need
-from indexer.codecs import ONE_SHOT
 from indexer.drivers import stream
 from indexer.drivers_async import stream_async
 from indexer.errors import MemberDamaged, MemberUnreadable, ObjectReplaced, RangeInvalid
@@ -24,7 +23,7 @@ from indexer.source.trace import Trace, TracedSource
 from tests.indexer.test_codecs import ENCODERS
 
 URL = "memory://archive"
-CODECS = sorted(ONE_SHOT)
+CODECS = sorted(ENCODERS)
 
 
 class Shelf:

@@ -121,6 +121,7 @@ class Extra(NamedTuple):
         etag: ETag of the object (Bindery's own extra).
         attributes: Its attributes.
         is_object: Whether a directory entry stands for an object.
+        central_bytes: Length of the fields that stand in the directory alone, not in the local header (Bindery's own).
     """
 
     wide: bytes = b""
@@ -129,6 +130,7 @@ class Extra(NamedTuple):
     etag: str | None = None
     attributes: Attributes = DEFAULT_ATTRIBUTES
     is_object: bool = False
+    central_bytes: int = 0
 
 
 NO_EXTRA: Final = Extra()
@@ -144,7 +146,7 @@ def read_extra(data: bytes) -> Extra:
     unicode_name = etag = mtime_s = None
     told = DEFAULT_ATTRIBUTES
     is_object = False
-    exactness = 0
+    exactness = central_bytes = 0
     at, size = 0, len(data)
     while at + 4 <= size:
         tag, length = TAG.unpack_from(data, at)
@@ -158,6 +160,7 @@ def read_extra(data: bytes) -> Extra:
                 exactness = 3
         elif tag == BINDERY_EXTRA:
             etag, told, is_object = read_bindery_extra(data[start:at])
+            central_bytes = TAG.size + length
         elif tag == ZIP64_EXTRA:
             wide = data[start:at]
         elif tag == UNICODE_PATH_EXTRA:
@@ -172,7 +175,7 @@ def read_extra(data: bytes) -> Extra:
             exactness = 1
     if mtime_s is not None and not 0 <= mtime_s <= LATEST_S:
         mtime_s = min(max(0, mtime_s), LATEST_S)
-    return Extra(wide, mtime_s, unicode_name, etag, told, is_object)
+    return Extra(wide, mtime_s, unicode_name, etag, told, is_object, central_bytes)
 
 
 def read_bindery_extra(field: bytes) -> tuple[str | None, Attributes, bool]:

@@ -278,7 +278,9 @@ class Directory:
         self._stored_bytes += stop - start
         if not size:
             return Member(name, 0, mtime_s, (), crc32, extra.etag, extra.attributes)
-        lead_bytes = LOCAL_HEADER_BYTES + name_bytes + (extra_bytes if stop + extra_bytes <= self._limit else 0)
+        lead_bytes = LOCAL_HEADER_BYTES + name_bytes
+        if extra_bytes and stop + extra_bytes <= self._limit:
+            lead_bytes += extra_bytes - extra.central_bytes  # local headers mostly have the same fields
         # Three named tuples for each of millions of entries: made without their keyword arguments they cost half as much.
         frame = new(Frame, (start, stored_bytes, size, codec, lead_bytes, NO_CONTEXT, 0))
         extents = (new(Extent, (frame, 0, size)),)

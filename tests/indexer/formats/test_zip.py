@@ -223,6 +223,15 @@ def test_what_bindery_keeps_of_an_object_is_read() -> None:
     assert scanned(scan, made(("a", b"1"), extra=pack("<HH", 0x4242, 2) + b"\2x")).members[0].etag is None
 
 
+def test_the_guess_of_a_local_header_counts_what_stands_there_too() -> None:
+    times = pack("<HHBi", 0x5455, 5, 1, 1_500_000_000)
+    own = b"\1" + pack("<BH", 1, 5) + b"abc-2"
+    for extra, counted in ((times, 9), (times + pack("<HH", 0x4242, len(own)) + own, 9), (pack("<HH", 0x4242, len(own)) + own, 0)):
+        ((frame, _, _),) = scanned(scan, made(("name", b"bytes" * 50), extra=extra)).members[0].extents
+        assert frame is not None
+        assert frame.lead_bytes == 30 + 4 + counted
+
+
 WITH_COMMENT = made(*ENTRIES, comment=b"a comment")
 
 

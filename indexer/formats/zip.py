@@ -335,11 +335,13 @@ def widened(size: int, stored_bytes: int, offset: int, wide: bytes) -> tuple[int
 
 
 def unreadable(flags: int, method: int, disk: int, mode: int) -> str:
-    """Say why an entry cannot be read although it is sound."""
+    """Say why an entry cannot be read although it is sound; empty when it can."""
     if flags & ENCRYPTED or method == AES:
         return "encrypted: it needs a password"
     if method not in METHODS:
         return f"method {method}: {METHOD_NAMES.get(method, 'unknown')} is not supported"
     if disk:
         return f"split: it begins in part {disk + 1} of the archive"
+    if mode in REGULAR_MODES:
+        return ""
     return f"{SPECIAL_MODES.get(mode, 'special file')}: it has no bytes of its own"

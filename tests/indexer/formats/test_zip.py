@@ -179,6 +179,14 @@ def test_a_member_that_cannot_be_read_is_listed_with_its_reason(offset: int, val
     assert second.unreadable is None
 
 
+def test_attributes_of_a_host_that_is_no_unix_are_no_mode() -> None:
+    data = bytearray(made(("a.txt", b"alpha" * 20)))
+    at = data.find(b"PK\1\2")
+    data[at + 5], data[at + 38 : at + 42] = 0, pack("<I", 0xA1FF0000)
+    (member,) = scanned(scan, bytes(data)).members
+    assert member.unreadable is None
+
+
 def test_names_that_lead_out_of_the_folder_are_left_out_and_counted() -> None:
     found = scanned(scan, made(("../etc/passwd", b"x"), ("/abs", b"1"), ("./dot", b"2"), ("a/../b", b"3"), ("x" * 1025, b"4")))
     assert found.contents() == {"abs": b"1", "dot": b"2"}

@@ -2,6 +2,8 @@
 
 import argparse
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -20,10 +22,12 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=list(QUESTIONS), help="one question; may be given often")
     parser.add_argument("--out", type=Path, help="write the tables here too, as Markdown")
     asked = parser.parse_args()
+    # Told to stop, it ends what it started and clears up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     folder = Path(tempfile.mkdtemp(prefix="bindery-bench-"))
     bench = Bench(folder, quick=asked.quick)
-    report = Report(bench)
     try:
+        report = Report(bench)
         for name, measure in QUESTIONS.items():
             if not asked.only or name in asked.only:
                 bench.tell(name)

@@ -4,6 +4,7 @@ Every header of the directory is right: names with 64 random bits, log-like size
 every `SAMPLE`-th member has bytes; between them lies a hole, because nothing that builds or reads an index looks there.
 """
 
+import enum
 import random
 import struct
 import zlib
@@ -31,7 +32,18 @@ TIMES: Final = struct.Struct("<HHBi")
 OWNER: Final = struct.pack("<HHBBIBI", 0x7875, 11, 1, 4, 1000, 4, 1000)
 """Info-ZIP's Unix owner."""
 ETAG: Final = struct.Struct("<HHBBH16s")
-"""Bindery's own field with an MD5 (docs/index-format.md is not about this one; the zip writer is)."""
+"""Bindery's own field with an MD5 (`archiver.writers.zip`)."""
+
+
+class Maker(enum.Enum):
+    """Whose fields the entries of the directory have."""
+
+    PYTHON = "Python's zipfile"
+    """None."""
+    INFO_ZIP = "Info-ZIP"
+    """Times and owner."""
+    BINDERY = "Bindery"
+    """Times, owner, and the MD5 of every object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class MadeZip:
     directory_bytes: int
 
 
-def make_zip(path: Path, members: int, *, with_md5: bool = False, seed: int = 1) -> MadeZip:
+def make_zip(path: Path, members: int, *, maker: Maker = Maker.INFO_ZIP, seed: int = 1) -> MadeZip:
     """Make a zip. Costs about 3 us of CPU and 160 bytes of disk a member, besides the samples; memory flat."""
     pick = random.Random(seed)
     sizes = [max(1, min(int(pick.lognormvariate(7.3, 0.8)), 2**20)) for _ in range(SIZES)]
@@ -73,8 +85,8 @@ def make_zip(path: Path, members: int, *, with_md5: bool = False, seed: int = 1)
                 else:
                     size, crc32 = sizes[pick.getrandbits(16)], pick.getrandbits(32)
                     stored_bytes = (size >> 2) + pick.getrandbits(6) + 8
-                extra = TIMES.pack(0x5455, 5, 3, mtime_s) + OWNER
-                if with_md5:
+                extra = b"" if maker is Maker.PYTHON else TIMES.pack(0x5455, 5, 3, mtime_s) + OWNER
+                if maker is Maker.BINDERY:
                     extra += ETAG.pack(0x4242, 20, 1, 1, 16, pick.getrandbits(128).to_bytes(16, "big"))
                 offset = at
                 if at >= FULL32:

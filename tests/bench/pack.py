@@ -12,7 +12,7 @@ from tests.bench.measure import Cost
 from tests.bench.objects import Objects
 from tests.bench.table import Answer, Table, mb, number
 
-LEVELS: Final = ("fast", "default", "dense")
+LEVELS: Final = ("default", "fast", "dense")
 LARGE_BYTES: Final = 1_000_000
 TAR: Final = "tar --sort=name -cf - ."
 STORED_MOST: Final = {"default": 1.25, "dense": 1.12}
@@ -28,13 +28,41 @@ def measure(bench: Bench) -> Answer:
     return answer
 
 
-def _rates(title: str, note: str) -> Table:
-    columns = ("packer", "objects/s of CPU", "MB/s of CPU", "CPU s", "peak RSS MB", "stored MB", "CPU by phase, s")
-    return Table(title, columns, note=note)
+class Rates(Table):
+    """A table of packers; the first row is what the others are compared with."""
+
+    def __init__(self, title: str, note: str) -> None:
+        columns = (
+            "packer",
+            "objects/s of CPU",
+            "MB/s of CPU",
+            "CPU s",
+            "CPU to ours",
+            "peak RSS MB",
+            "stored MB",
+            "CPU by phase, s",
+        )
+        super().__init__(title, columns, note=note)
+        self._ours_s = 0.0
+
+    def packed(self, name: str, made: Objects, cost: Cost, stored_bytes: int, *, phases: dict[str, float] | None = None) -> None:
+        """Add a packer and what it took for `made`."""
+        each_s = cost.cpu_s / made.count
+        self._ours_s = self._ours_s or each_s
+        self.add(
+            name,
+            number(int(made.count / cost.cpu_s)),
+            number(made.total_bytes / cost.cpu_s / 1e6),
+            number(cost.cpu_s),
+            f"{each_s / self._ours_s:.2f}",
+            mb(cost.rss_bytes),
+            mb(stored_bytes),
+            ", ".join(f"{phase} {number(taken)}" for phase, taken in (phases or {}).items()) or "-",
+        )
 
 
 def _folder(bench: Bench, answer: Answer, made: Objects) -> Table:
-    table = _rates(
+    table = Rates(
         f"{made.count:,} objects of {made.total_bytes / made.count:,.0f} bytes from a local folder",
         "CPU of all threads and children. Ours writes the archive, indexes it from its bytes, reads every member back and writes "
         "the index; the others write an archive. One run each.",
@@ -43,13 +71,13 @@ def _folder(bench: Bench, answer: Answer, made: Objects) -> Table:
     for level in LEVELS:
         bench.tell(f"pack: folder, {level}")
         cost, told = _pack(bench, str(made.folder), str(out / f"{level}.tar.zst"), "tar.zst", level)
-        _row(table, f"bindery tar.zst {level}", made, cost, told["stored_bytes"] + told["index_bytes"], phases=told["phases"])
+        table.packed(f"bindery tar.zst {level}", made, cost, told["stored_bytes"] + told["index_bytes"], phases=told["phases"])
         if level == "default":
             answer.at_least("pack from a folder, default level", made.count / cost.cpu_s, 2_000, "objects/s")
             answer.at_most("pack from a folder, peak RSS", cost.rss_bytes / KIB**2, 256, "MiB")
     bench.tell("pack: folder, zip")
     cost, told = _pack(bench, str(made.folder), str(out / "default.zip"), "zip", "default")
-    _row(table, "bindery zip default", made, cost, told["stored_bytes"] + told["index_bytes"], phases=told["phases"])
+    table.packed("bindery zip default", made, cost, told["stored_bytes"] + told["index_bytes"], phases=told["phases"])
     rivals = {
         "zip -r (deflate)": ("zip -q -r {out} .", "rival.zip"),
         "tar, zstd -3": (TAR + " | zstd -q -T1 -3 -o {out}", "3.tar.zst"),
@@ -65,12 +93,12 @@ def _folder(bench: Bench, answer: Answer, made: Objects) -> Table:
         bench.tell(f"pack: folder, {name}")
         path = out / file
         cost = bench.run("sh", "-c", command.format(out=path), folder=made.folder)
-        _row(table, name, made, cost, path.stat().st_size)
+        table.packed(name, made, cost, path.stat().st_size)
     return table
 
 
 def _store(bench: Bench, answer: Answer, made: Objects) -> Table:
-    table = _rates(
+    table = Rates(
         f"{made.count:,} objects of {made.total_bytes / made.count:,.0f} bytes from S3 to S3",
         "CPU of the packer alone, the emulator's is not counted. rclone packs a tenth of the objects; its rate is told for those.",
     )
@@ -82,48 +110,36 @@ def _store(bench: Bench, answer: Answer, made: Objects) -> Table:
     for level in LEVELS[:2]:
         bench.tell(f"pack: S3, {level}")
         cost, told = _pack(bench, source, f"s3://bench/packed/{level}.tar.zst", "tar.zst", level, env=bench.server.env)
-        _row(table, f"bindery tar.zst {level}", made, cost, told["stored_bytes"] + told["index_bytes"], phases=told["phases"])
+        table.packed(f"bindery tar.zst {level}", made, cost, told["stored_bytes"] + told["index_bytes"], phases=told["phases"])
         if level == "default":
             answer.at_least("pack from S3 to S3, default level", made.count / cost.cpu_s, 2_000, "objects/s")
             answer.at_most("pack from S3 to S3, peak RSS", cost.rss_bytes / KIB**2, 256, "MiB")
     bench.tell("pack: S3, rclone")
     cost = bench.run("rclone", "archive", "create", "-q", "S3:bench/few", "S3:bench/packed/rclone.zip", env=bench.server.env)
-    _row(table, "rclone archive create (zip, stores)", few, cost, bench.server.store.head("packed/rclone.zip")["size"])
+    table.packed("rclone archive create (zip, stores)", few, cost, bench.server.store.head("packed/rclone.zip")["size"])
     return table
 
 
 def _large(bench: Bench, answer: Answer) -> Table:
     count = 40 if bench.quick else 300
     made = objects.write(objects.large(count, LARGE_BYTES), bench.scratch("large"))
-    table = _rates(f"{count} objects of {LARGE_BYTES:,} bytes", "What a byte costs, where the object itself hardly counts.")
+    table = Rates(f"{count} objects of {LARGE_BYTES:,} bytes", "What a byte costs, where the object itself hardly counts.")
     out = bench.scratch("packed-large")
     for level in LEVELS:
         bench.tell(f"pack: large objects, {level}")
         cost, told = _pack(bench, str(made.folder), str(out / f"{level}.tar.zst"), "tar.zst", level)
-        _row(table, f"bindery tar.zst {level}, folder", made, cost, told["stored_bytes"], phases=told["phases"])
+        table.packed(f"bindery tar.zst {level}, folder", made, cost, told["stored_bytes"], phases=told["phases"])
         if level == "default":
             answer.at_least("pack of large objects, default level, folder", made.total_bytes / cost.cpu_s / 1e6, 100, "MB/s")
     source = objects.upload(made, bench.server, "large")
     cost, told = _pack(bench, source, "s3://bench/packed/large.tar.zst", "tar.zst", "default", env=bench.server.env)
-    _row(table, "bindery tar.zst default, S3 to S3", made, cost, told["stored_bytes"], phases=told["phases"])
+    table.packed("bindery tar.zst default, S3 to S3", made, cost, told["stored_bytes"], phases=told["phases"])
     answer.at_least("pack of large objects, default level, S3 to S3", made.total_bytes / cost.cpu_s / 1e6, 100, "MB/s")
     for level_name in ("-3", "-9"):
         path = out / f"{level_name}.zst"
         cost = bench.run("sh", "-c", f"{TAR} | zstd -q -T1 {level_name} -o {path}", folder=made.folder)
-        _row(table, f"tar, zstd {level_name}", made, cost, path.stat().st_size)
+        table.packed(f"tar, zstd {level_name}", made, cost, path.stat().st_size)
     return table
-
-
-def _row(table: Table, name: str, made: Objects, cost: Cost, stored_bytes: int, *, phases: dict[str, float] | None = None) -> None:
-    table.add(
-        name,
-        number(int(made.count / cost.cpu_s)),
-        number(made.total_bytes / cost.cpu_s / 1e6),
-        number(cost.cpu_s),
-        mb(cost.rss_bytes),
-        mb(stored_bytes),
-        ", ".join(f"{phase} {number(taken)}" for phase, taken in (phases or {}).items()) or "-",
-    )
 
 
 def _pack(

@@ -3,7 +3,9 @@
 import os
 import platform
 import re
+import statistics
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,7 @@ class Report:
         self._bench = bench
         self._answers: list[Answer] = []
         self._began_s = time.monotonic()
+        self._yardstick_ms = _yardstick_ms(bench)
 
     def add(self, answer: Answer) -> None:
         """Take the answer to one question."""
@@ -70,13 +73,20 @@ class Report:
         minutes = (time.monotonic() - self._began_s) / 60
         machine = f"{_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB, Linux {'.'.join(platform.release().split('.')[:2])}"
         took = f"the run took {minutes:.0f} minutes{' (--quick)' if self._bench.quick else ''}"
+        idle_ms = _yardstick_ms(self._bench)
         lines = [
             f"- {datetime.now(UTC):%Y-%m-%d}; {machine}, Python {platform.python_version()}; {took}",
+            f"- an interpreter that does nothing took {self._yardstick_ms:.1f} ms of CPU at the start, {idle_ms:.1f} ms at the end",
             f"- {', '.join(packages)}",
             f"- {'; '.join(programs)}",
             f"- real log lines: {'yes' if self._bench.corpus else f'no ({CORPUS_VARIABLE} names no folder), our own generator'}",
         ]
         return "\n".join(lines)
+
+
+def _yardstick_ms(bench: Bench) -> float:
+    """CPU of an empty interpreter: on shared cores all CPU times grow with it, and ratios within one run still hold."""
+    return statistics.median(bench.run(sys.executable, "-I", "-S", "-c", "pass").cpu_s for _ in range(9)) * 1000
 
 
 def _processor() -> str:

@@ -26,6 +26,11 @@ class Reason(enum.StrEnum):
     INDEX_DAMAGED = "index_damaged"
     INDEX_UNSUPPORTED = "index_unsupported"
     INDEX_STALE = "index_stale"
+    CATALOG_MISSING = "catalog_missing"
+    CATALOG_DAMAGED = "catalog_damaged"
+    CATALOG_UNSUPPORTED = "catalog_unsupported"
+    CATALOG_STALE = "catalog_stale"
+    CATALOG_CONTENDED = "catalog_contended"
     MEMBER_MISSING = "member_missing"
     MEMBER_UNREADABLE = "member_unreadable"
     MEMBER_DAMAGED = "member_damaged"
@@ -62,6 +67,11 @@ ANSWERS: Final[dict[Reason, Answer]] = {
     Reason.INDEX_DAMAGED: Answer("InternalError", 500, 6),
     Reason.INDEX_UNSUPPORTED: Answer("InternalError", 500, 6),
     Reason.INDEX_STALE: Answer("ServiceUnavailable", 503, 6),
+    Reason.CATALOG_MISSING: Answer("ServiceUnavailable", 503, 3),
+    Reason.CATALOG_DAMAGED: Answer("InternalError", 500, 6),
+    Reason.CATALOG_UNSUPPORTED: Answer("InternalError", 500, 6),
+    Reason.CATALOG_STALE: Answer("ServiceUnavailable", 503, 6),
+    Reason.CATALOG_CONTENDED: Answer("ServiceUnavailable", 503, 5),
     Reason.MEMBER_MISSING: Answer("NoSuchKey", 404, 3),
     Reason.MEMBER_UNREADABLE: Answer("InvalidObjectState", 403, 6),
     Reason.MEMBER_DAMAGED: Answer("InternalError", 500, 6),
@@ -180,6 +190,36 @@ class IndexStale(BinderyError):
     """The index describes another version of the archive than the one that is there."""
 
     reason = Reason.INDEX_STALE
+
+
+class CatalogMissing(BinderyError):
+    """There is no catalog at this URL."""
+
+    reason = Reason.CATALOG_MISSING
+
+
+class CatalogDamaged(BinderyError):
+    """A section of a catalog fails its own proof; `section` names it."""
+
+    reason = Reason.CATALOG_DAMAGED
+
+
+class CatalogUnsupported(BinderyError):
+    """The catalog was written by a newer program and uses what this one does not know."""
+
+    reason = Reason.CATALOG_UNSUPPORTED
+
+
+class CatalogStale(BinderyError):
+    """The catalog tells of another version of an archive, or of its index, than the one that is there."""
+
+    reason = Reason.CATALOG_STALE
+
+
+class CatalogContended(BinderyError):
+    """So many others write the catalog that this change did not get in."""
+
+    reason = Reason.CATALOG_CONTENDED
 
 
 class MemberMissing(BinderyError):

@@ -62,6 +62,41 @@ FACTS_BYTES: Final = 64 * KIB
 CONTEXT_BYTES: Final = 32 * KIB
 """Longest context of a frame: the window of deflate (RFC 1951 2)."""
 
+# --- the catalog ----------------------------------------------------------------------------------------------------
+
+CATALOG_TAIL_BYTES: Final = 2 * MIB
+"""First read of a catalog: it holds all of one of 10,000 archives, and takes S3 some 20 ms longer than its first byte."""
+
+CATALOG_ARCHIVES: Final = 2**20
+"""Most archives in one catalog: its writers hold all of them in memory, about 1 KiB each."""
+
+SHELF_ARCHIVES: Final = 128
+"""Most archives in one shelf of a catalog, so that a look-up decodes at most so many (about 1 ms)."""
+
+SHELF_PAGES: Final = 4096
+"""A shelf is closed before an archive whose pages would take it beyond this; an archive with more has a shelf of its own."""
+
+SHELF_FILTER_BYTES: Final = 256 * KIB
+"""Likewise for the bytes of its filters."""
+
+ARCHIVE_PAGES: Final = 2**14
+"""Most pages of one archive that a catalog tells (about 9 million members, 150 KiB); the index of a larger one is opened itself."""
+
+FILTER_MEMBERS: Final = 2**16
+"""Most members of an archive that a filter is made for (96 KiB); a larger one that overlaps an older one is asked itself."""
+
+CATALOG_URL_BYTES: Final = 4096
+"""Longest URL in a catalog: a bucket's name and a key, or a path (PATH_MAX)."""
+
+COMMITS_TOLD: Final = 64
+"""Earlier commits that a catalog names, so that a writer whose answer was lost finds its own among those that followed."""
+
+SIDE_BY_SIDE: Final = 16
+"""Most archives that are asked for one name at once, where no filter decides."""
+
+WINDOW_PAGES: Final = 256
+"""Most pages of a listing's window over many archives: requests that go out side by side, and 256,000 members at most."""
+
 # --- frames ---------------------------------------------------------------------------------------------------------
 
 FRAME_STORED_BYTES: Final = 32 * KIB
@@ -128,6 +163,24 @@ FRAMES_HELD: Final = 2**16
 archive of tiny frames would take 20 times its own length in memory."""
 
 FRAME_RAW_BYTES_HELD: Final = 1 * KIB
+
+CHECKPOINT_STORED_BYTES: Final = 1 * MIB
+"""Most stored bytes between two checkpoints of a gzip stream, as far as its blocks allow: what a small member costs at most."""
+
+CHECKPOINT_RAW_BYTES: Final = 4 * MIB
+"""Most decoded bytes between two checkpoints, as far as blocks allow: no more than is decoded at once (`WHOLE_FRAME_BYTES`)."""
+
+CHECKPOINT_STEP_BYTES: Final = 512 * KIB
+"""Decoded bytes between the places that checkpoints are chosen from; blocks are 16 to 300 KiB long, whoever made them."""
+
+GZIP_STRETCH_STORED_BYTES: Final = 8 * MIB
+GZIP_STRETCH_RAW_BYTES: Final = 32 * MIB
+"""A gzip stream is searched for checkpoints in stretches that end at the first of these: so many bytes are held, and 2 MiB of
+windows. Where no block begins in a whole stretch, the member cannot be entered behind it."""
+
+GZIP_MEMBERS_WAITING: Final = 2**17
+"""Members held until it is known where the stream can be entered behind them (about 60 MiB): more than a stretch holds, unless its
+blocks are longer than any tool makes them."""
 
 SEEK_TABLE_BYTES: Final = 16 * MIB
 """Longest seek table that is compared with the frames: two million of them. It tells nothing that was not found out before."""

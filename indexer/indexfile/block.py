@@ -13,11 +13,11 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 import zstandard
 
-from indexer.errors import IndexDamaged, IndexUnsupported
+from indexer.errors import BinderyError, IndexDamaged, IndexUnsupported
 from indexer.indexfile.columns import OPTIONAL_FROM, Column, ColumnDamaged, ColumnUnknown, read_varint, varint
 from indexer.limits import BLOCK_RAW_BYTES
 
@@ -36,6 +36,7 @@ class BlockKind(enum.IntEnum):
     PAGE = 1
     DIRECTORY = 2
     ROOT = 3
+    CONTEXT = 4
 
 
 class Coding(enum.IntEnum):
@@ -58,7 +59,7 @@ def new_compressor() -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True, write_checksum=False)
 
 
-def encode_block(kind: BlockKind, tag: int, columns: Mapping[int, bytes], compressor: zstandard.ZstdCompressor) -> bytes:
+def encode_block(kind: int, tag: int, columns: Mapping[int, bytes], compressor: zstandard.ZstdCompressor) -> bytes:
     """Write a block; columns appear in the order of the mapping, each compressed where that pays."""
     table, payloads = [], []
     for column, raw in columns.items():
@@ -90,10 +91,13 @@ class Block:
 
     __slots__ = ("_columns", "_data", "index", "section", "tag")
 
+    known: ClassVar[frozenset[int]] = KNOWN
+    """The columns that must not be passed over."""
+
     def __len__(self) -> int:
         return len(self._data)
 
-    def __init__(self, data: bytes, kind: BlockKind, tag: int | None, *, index: str, section: str) -> None:
+    def __init__(self, data: bytes, kind: int, tag: int | None, *, index: str, section: str) -> None:
         self.index, self.section = index, section
         if len(data) < HEADER.size or zlib.crc32(memoryview(data)[4:]) != int.from_bytes(data[:4], "little"):
             raise self.damaged("the checksum is wrong")
@@ -122,7 +126,7 @@ class Block:
             start, at = at, at + stored
             if column in self._columns:
                 raise ColumnDamaged(f"column {column} is there twice")
-            if column not in KNOWN:
+            if column not in self.known:
                 if column < OPTIONAL_FROM:
                     raise ColumnUnknown(f"a column {column}")
                 continue
@@ -136,7 +140,7 @@ class Block:
         if sum([raw for _, _, _, raw in self._columns.values()]) > BLOCK_RAW_BYTES:
             raise ColumnDamaged("the columns are too long")
 
-    def error(self, fault: Exception) -> IndexDamaged | IndexUnsupported:
+    def error(self, fault: Exception) -> BinderyError:
         """The error to raise for what a column is found to be."""
         if not isinstance(fault, ColumnUnknown):
             return self.damaged(str(fault))
@@ -147,7 +151,7 @@ class Block:
             section=self.section,
         )
 
-    def damaged(self, what: str) -> IndexDamaged:
+    def damaged(self, what: str) -> BinderyError:
         """The error to raise for anything wrong in here."""
         return IndexDamaged(
             f"the index is damaged: {what}",

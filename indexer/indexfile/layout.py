@@ -1,6 +1,6 @@
 """The frame of an index file: what stands at its very beginning and end.
 
-    magic and version (16 bytes) | pages | directory blocks | root block | trailer (64 bytes)
+    magic and version (16 bytes) | contexts | pages | directory blocks | root block | trailer (64 bytes)
 
 Everything a reader needs first stands last, so that one read of the tail opens the file.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
-from indexer.errors import IndexDamaged, IndexUnsupported
+from indexer.errors import BinderyError, IndexDamaged, IndexUnsupported
 from indexer.limits import BLOCK_STORED_BYTES
 
 MAGIC: Final = b"BINDERYX"
@@ -45,16 +45,17 @@ class Trailer:
     members: int
     tag: int
 
+    MAGIC: ClassVar[bytes] = MAGIC
     FORM: ClassVar = struct.Struct("<QQQQQIHHI")
     BYTES: ClassVar = FORM.size + 4 + len(MAGIC)
 
     def encode(self) -> bytes:
         """Write the 64 bytes."""
         body = self.FORM.pack(self.root_start, self.root_bytes, self.file_bytes, self.members, self.tag, 0, MAJOR, MINOR, 0)
-        return body + zlib.crc32(body).to_bytes(4, "little") + MAGIC
+        return body + zlib.crc32(body).to_bytes(4, "little") + self.MAGIC
 
     @classmethod
-    def decode(cls, tail: bytes, *, file_bytes: int, index: str) -> Trailer:
+    def decode(cls, tail: bytes, *, file_bytes: int, index: str) -> Self:
         """Read the end of a file.
 
         Args:
@@ -66,21 +67,25 @@ class Trailer:
             IndexDamaged: It is no index, is cut off, or its checksum is wrong.
             IndexUnsupported: It is of a later major version or has flags this program does not know.
         """
-        facts = {"index": index, "section": "trailer"}
-        hint = "Build it anew with `bindery index`."
-        if len(tail) < cls.BYTES or tail[-len(MAGIC) :] != MAGIC:
-            raise IndexDamaged("this is no index file, or its end is missing", hint=hint, **facts)
+        if len(tail) < cls.BYTES or tail[-len(MAGIC) :] != cls.MAGIC:
+            raise cls.damaged("this is no {}, or its end is missing", index)
         body = tail[-cls.BYTES : -12]
         if zlib.crc32(body) != int.from_bytes(tail[-12:-8], "little"):
-            raise IndexDamaged("the index is damaged: the checksum is wrong", hint=hint, **facts)
+            raise cls.damaged("the {} is damaged: the checksum is wrong", index)
         root_start, root_bytes, told_bytes, members, tag, flags, major, minor, _ = cls.FORM.unpack(body)
         if major != MAJOR or flags:
-            raise IndexUnsupported(
-                f"the index is of format {major}.{minor} (flags {flags:#x}), this program reads {MAJOR}.x",
-                hint="Use a later version of bindery.",
-                **facts,
-            )
+            raise cls.unsupported(f"the {{}} is of format {major}.{minor} (flags {flags:#x}), this program reads {MAJOR}.x", index)
         placed = len(HEADER) <= root_start and root_start + root_bytes == file_bytes - cls.BYTES
         if told_bytes != file_bytes or root_bytes > BLOCK_STORED_BYTES or not placed:
-            raise IndexDamaged("the index is damaged: its length is not what it was", hint=hint, **facts)
+            raise cls.damaged("the {} is damaged: its length is not what it was", index)
         return cls(root_start, root_bytes, told_bytes, members, tag)
+
+    @classmethod
+    def damaged(cls, what: str, url: str) -> BinderyError:
+        """The error to raise for a file that is not as it was; `{}` in `what` stands for what the file is."""
+        return IndexDamaged(what.format("index file"), hint="Build it anew with `bindery index`.", index=url, section="trailer")
+
+    @classmethod
+    def unsupported(cls, what: str, url: str) -> BinderyError:
+        """The error to raise for a file that a later program wrote."""
+        return IndexUnsupported(what.format("index file"), hint="Use a later version of bindery.", index=url, section="trailer")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import zstandard
 
-from indexer.errors import IndexDamaged
+from indexer.errors import BinderyError
 from indexer.indexfile import details, extents
 from indexer.indexfile.block import Block, BlockKind, encode_block
 from indexer.indexfile.columns import (
@@ -101,7 +101,7 @@ class Page:
     def __len__(self) -> int:
         return len(self.names)
 
-    def damaged(self, what: str) -> IndexDamaged:
+    def damaged(self, what: str) -> BinderyError:
         """The error to raise for anything wrong with this page."""
         return self._block.damaged(what)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.bench import door, index, listing, pack, read, serving
 from tests.bench.bench import Bench
+from tests.bench.measure import FailedError
 from tests.bench.report import Report
 
 QUESTIONS: Final = {module.__name__.rpartition(".")[2]: module.measure for module in (index, pack, read, listing, door, serving)}
@@ -26,12 +27,17 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     folder = Path(tempfile.mkdtemp(prefix="bindery-bench-"))
     bench = Bench(folder, quick=asked.quick)
+    left_out: list[str] = []
     try:
         report = Report(bench)
         for name, measure in QUESTIONS.items():
             if not asked.only or name in asked.only:
                 bench.tell(name)
-                report.add(measure(bench))
+                try:
+                    report.add(measure(bench))
+                except FailedError as failed:  # the other answers are worth printing all the same
+                    bench.tell(f"{name} is left out: {failed}")
+                    left_out.append(name)
     finally:
         bench.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -39,6 +45,8 @@ def main() -> None:
     print(text)
     if asked.out is not None:
         asked.out.write_text(text)
+    if left_out:
+        sys.exit(f"left out: {', '.join(left_out)}")
 
 
 main()

@@ -12,6 +12,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from bindery.console import tell
+from bindery.places import touched_folder
 from indexer import urls
 from indexer.asks import Steps
 from indexer.drivers import run, stream
@@ -20,11 +21,13 @@ from indexer.source import Source
 from indexer.source.route import open_source
 from indexer.source.trace import Trace, TracedSource
 from object_lambda.answers import ObjectAnswer
+from object_lambda.first_touch import TouchingSource, touched
 from object_lambda.mounts import Mount
 from object_lambda.requests import ObjectRequest
 from object_lambda.roots import Root
 from object_lambda.s3_errors import InvalidRange, NoSuchKey
 from object_lambda.service import Service
+from object_lambda.touched_indexes import TouchedIndexes
 from object_lambda.wiring import ServiceSettings, new_service
 
 T = TypeVar("T")
@@ -104,7 +107,10 @@ def opened(archive: str, index: str | None, *, trace_cost: bool) -> Iterator[Ope
     source: Source = open_source(os.environ)
     if trace_cost:
         source = TracedSource(source, trace)
-    service = new_service([mount], clock=time.monotonic, settings=ServiceSettings(freshness_s=float("inf")))
+    folder = touched_folder(os.environ)
+    source = TouchingSource(source, folder=folder, ensure=TouchedIndexes(folder, source).ensure)
+    settings = ServiceSettings(freshness_s=float("inf"))
+    service = new_service([mount], clock=time.monotonic, settings=settings, first_touch=touched)
     began_s = time.process_time()
     try:
         yield Opened(service, source, mount)

@@ -18,6 +18,7 @@ from indexer.source.route import open_source
 from object_lambda.cache import DiskCache, NoCache
 from object_lambda.fetch import CachedSource
 from object_lambda.fetch_lock import FetchLock
+from object_lambda.first_touch import TouchingSource, touched
 from object_lambda.olap_door import Door
 from object_lambda.settings import Settings
 from object_lambda.wgor import ResponseWriter
@@ -58,14 +59,15 @@ def open_door(env: Mapping[str, str], *, report: Callable[[str], None]) -> Door:
     service: Reads
     try:
         settings = Settings.read(env)
-        service = new_service(settings.mounts, clock=time.monotonic, settings=_memory(settings))
+        service = new_service(settings.mounts, clock=time.monotonic, settings=_memory(settings), first_touch=touched)
     except SettingInvalid as error:
         report(str(error))
         service = Misconfigured()
     else:
         for notice in settings.notices:
             report(notice)
-        source = _cached(source, settings, report)
+        folder = f"{settings.cache_folder}/indexes"
+        source = TouchingSource(_cached(source, settings, report), folder=folder, ensure=_toucher(folder, source))
     return Door(service, source, writer, ahead=_ahead, report=report)
 
 
@@ -81,6 +83,15 @@ def _cached(source: Source, settings: Settings, report: Callable[[str], None]) -
         return CachedSource(source, NoCache(), unit_bytes=unit_bytes)
     cache = DiskCache(folder, budget_bytes=settings.cache_bytes, clock=time.time, report=report)
     return CachedSource(source, cache, unit_bytes=unit_bytes, lock=FetchLock(folder, clock=time.monotonic))
+
+
+def _toucher(folder: str, source: Source) -> Callable[[str], str]:
+    def ensure(archive_url: str) -> str:
+        from object_lambda.touched_indexes import TouchedIndexes  # noqa: PLC0415 - archives have indexes, as a rule
+
+        return TouchedIndexes(folder, source).ensure(archive_url)
+
+    return ensure
 
 
 @functools.cache

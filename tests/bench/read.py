@@ -101,7 +101,7 @@ def _readers(bench: Bench, shelf: Shelf) -> list[Reader]:
             Reader("ratarmountcore, no index", name, ratarmount(name, keep=False), 2),
         ]
     readers.append(Reader("rclone :archive:", "all.sqfs", rclone("all.sqfs")))
-    for name in ("all.tar", "all.tar.gz", OURS):
+    for name in ("all.tar", "all.tar.gz", "all.sqfs", OURS):
         readers += [
             Reader("ratarmountcore, no index", name, ratarmount(name, keep=False), 1),
             Reader("ratarmountcore, index local", name, ratarmount(name, keep=True)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.asks import Ask
+from indexer.contexts import ContextSpool
 from indexer.drivers import answer
 from indexer.errors import BinderyError
 from indexer.formats import scanner_for
@@ -16,7 +17,7 @@ from indexer.indexfile.writer import ArchiveFacts, write_rows
 from indexer.limits import MEMBER_EXTENTS
 from indexer.model import Identity, Member
 from indexer.rows import Row, row
-from indexer.scan import Scan, ScanSummary
+from indexer.scan import Keep, Scan, ScanSummary
 from indexer.sorting import RowSorter
 from indexer.source import Source
 
@@ -99,13 +100,15 @@ def build_index(
     """
     archive = source.head(url).identity
     sorter = RowSorter(scratch)
+    contexts = ContextSpool(archive, scratch)
     collecting = gc.isenabled()
     # Members are tuples of tuples that never form a cycle: looking for cycles among millions of them takes a quarter of the time.
     gc.disable()
     try:
-        return _build(archive, source, sorter, out, progress)
+        return _build(archive, source, _Scanned(contexts), sorter, out, progress=progress)
     finally:
         sorter.close()
+        contexts.close()
         if collecting:
             gc.enable()
 
@@ -113,19 +116,21 @@ def build_index(
 def _build(
     archive: Identity,
     source: Source,
+    scanned: _Scanned,
     sorter: RowSorter,
     out: Callable[[bytes], object],
+    *,
     progress: Callable[[int], object] | None,
 ) -> BuildSummary:
     scan = scanner_for(archive, source)(archive)
-    scanned = _Scanned()
     for rows in scanned.run(scan, source, archive):
         sorter.add(rows)
         if progress is not None:
             progress(scanned.members)
     summary = scanned.summary
     facts: dict[str, str | int | bool] = {**summary.facts, "frames": scanned.frames, "entries": summary.entries}
-    written = write_rows(sorter.sorted(), ArchiveFacts(archive.etag, archive.size, summary.kind, facts), out)
+    told = ArchiveFacts(archive.etag, archive.size, summary.kind, facts)
+    written = write_rows(sorter.sorted(), told, out, contexts=scanned.contexts.pieces())
     return BuildSummary(
         archive=archive,
         kind=summary.kind,
@@ -142,9 +147,14 @@ def _build(
 
 
 class _Scanned:
-    """A scan under way: its members so far, counted and checked."""
+    """A scan under way: its members so far, counted and checked.
 
-    def __init__(self) -> None:
+    Args:
+        contexts: Keeps what the scanner wants kept.
+    """
+
+    def __init__(self, contexts: ContextSpool) -> None:
+        self.contexts = contexts
         self.members = self.frames = 0
         self.summary = ScanSummary("")
         self._last_start = -1
@@ -155,13 +165,16 @@ class _Scanned:
         error: BinderyError | None = None
         while True:
             try:
-                told: Ask | list[Member] = scan.send(reply) if error is None else scan.throw(error)
+                told: Ask | Keep | list[Member] = scan.send(reply) if error is None else scan.throw(error)
             except StopIteration as end:
                 self.summary = end.value
                 return
             reply = error = None
             if isinstance(told, list):
                 yield [row(self._checked(member, archive)) for member in told]
+                continue
+            if isinstance(told, Keep):
+                reply = self.contexts.keep(told.data)
                 continue
             try:
                 reply = answer(told, source)

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Generator, Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from indexer.asks import Ask, Body, Need, Steps, span, spans
-from indexer.codecs import decode, decoder
+from indexer.asks import Ask, Body, Need, Steps, span, spans, together
+from indexer.codecs import Decoder, decode, decoder, unreadable
 from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, RangeInvalid
+from indexer.indexfile.context import check_place, decode_context
+from indexer.inflate import InflateAtDecoder, decode_at
 from indexer.limits import FRAME_RAW_BYTES, REQUEST_BYTES, WHOLE_FRAME_BYTES, ZERO_PIECE_BYTES, ZIP_LOCAL_SLACK_BYTES
 from indexer.model import Codec, Frame, Identity, Member, Span
 from indexer.ranges import pieces
 
 FrameKey = tuple[str, int]
-"""An archive's digest and the offset of a frame in it."""
+"""An archive's digest and the offset of a frame in it; or an index's, and that of a context."""
 
 FrameCache = MutableMapping[FrameKey, bytes]
-"""Decoded frames, each from its first byte as far as it was needed."""
+"""Decoded frames, each from its first byte as far as it was needed, and decoded contexts."""
 
 ZIP_LOCAL_HEADER: Final = b"PK\3\4"
 ZIP_LOCAL_HEADER_BYTES: Final = 30
@@ -35,7 +38,46 @@ class Part(NamedTuple):
     stop: int
 
 
-def read(of: Identity, member: Member, start: int, stop: int, *, frames: FrameCache | None = None) -> Body:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What members are read from.
+
+    Args:
+        archive: The archive.
+        index: Its index; None when no frame needs a context.
+        frames: Where decoded frames and contexts are kept; None keeps none.
+    """
+
+    archive: Identity
+    index: Identity | None
+    frames: FrameCache | None
+
+    def decoded(self, frame: Frame) -> bytes:
+        """What is decoded already of a frame, from its first byte."""
+        return self.frames.get((self.archive.digest, frame.start), b"") if self.frames is not None else b""
+
+    def context(self, frame: Frame) -> bytes | None:
+        """The context of a frame, if it is at hand; the empty one of a frame that needs none."""
+        if not frame.context.length:
+            return b""
+        if self.frames is None or self.index is None:
+            return None
+        return self.frames.get((self.index.digest, frame.context.start))
+
+
+class Spans(NamedTuple):
+    """What is asked for in one step: spans of the archive, and of the index."""
+
+    frames: tuple[Span, ...] = ()
+    contexts: tuple[Span, ...] = ()
+
+
+NOTHING: Final = Spans()
+
+
+def read(
+    of: Identity, member: Member, start: int, stop: int, *, index: Identity | None = None, frames: FrameCache | None = None
+) -> Body:
     """Read the bytes `[start, stop)` of a member.
 
     Args:
@@ -43,6 +85,7 @@ def read(of: Identity, member: Member, start: int, stop: int, *, frames: FrameCa
         member: From that index.
         start: First byte wanted.
         stop: Behind the last byte wanted; at most the member's size.
+        index: The index, which holds the contexts of `DEFLATE_AT` frames; other members are read without.
         frames: Where decoded frames are kept between reads; None keeps none.
 
     Yields:
@@ -53,11 +96,13 @@ def read(of: Identity, member: Member, start: int, stop: int, *, frames: FrameCa
         MemberUnreadable: It is encrypted or coded in a way that cannot be decoded here.
         MemberDamaged: Its bytes do not decode, or do not match its checksum.
         RangeInvalid: The bytes lie outside of the member.
-        ObjectReplaced: The archive is another version by now.
+        IndexDamaged: A context is not what was written.
+        ObjectReplaced: The archive, or the index, is another version by now.
 
     Cost:
         One dependent step for each `REQUEST_BYTES` of stored frames (the next is named ahead); for one small member that is one
-        request for one frame. Memory: those bytes, and one decoded frame of at most `WHOLE_FRAME_BYTES`.
+        request for one frame, and one of a few KiB beside it for the frame's context if it has one. Memory: those
+        bytes, and one decoded frame of at most `WHOLE_FRAME_BYTES`.
     """
     facts = {"archive": of.url, "member": member.key}
     if member.unreadable is not None:
@@ -68,7 +113,7 @@ def read(of: Identity, member: Member, start: int, stop: int, *, frames: FrameCa
     for frame, _, end in parts:
         if frame is not None and (end > frame.raw_bytes or frame.start + frame.stored_bytes > of.size):
             raise MemberDamaged("its place lies outside of the archive", offset=frame.start, **facts)
-    body = _read_parts(of, parts, frames)
+    body = _read_parts(Place(of, index, frames), parts)
     if start == 0 and stop == member.size and member.crc32 is not None:
         body = _checked(body, member.crc32)
     try:
@@ -120,14 +165,14 @@ def _checked(body: Body, crc32: int) -> Body:
         yield held
 
 
-def _read_parts(of: Identity, parts: list[Part], frames: FrameCache | None) -> Body:
-    groups = list(_groups(of, parts, frames))
+def _read_parts(place: Place, parts: list[Part]) -> Body:
+    groups = list(_groups(place, parts))
     for position, group in enumerate(groups):
-        following = groups[position + 1].spans if position + 1 < len(groups) else ()
-        yield from group.read(of, frames, following)
+        following = groups[position + 1].spans if position + 1 < len(groups) else NOTHING
+        yield from group.read(place, following)
 
 
-def _groups(of: Identity, parts: list[Part], frames: FrameCache | None) -> Iterator[_Group]:
+def _groups(place: Place, parts: list[Part]) -> Iterator[_Group]:
     """Cut parts into groups that are asked for together: as many as fit one request, a large frame by itself."""
     group = _Group()
     for part in parts:
@@ -140,7 +185,7 @@ def _groups(of: Identity, parts: list[Part], frames: FrameCache | None) -> Itera
         if group.stored_bytes and part.frame is not None and group.stored_bytes + part.frame.stored_bytes > REQUEST_BYTES:
             yield group
             group = _Group()
-        group.add(of, part, frames)
+        group.add(place, part)
     if group.parts:
         yield group
 
@@ -151,40 +196,51 @@ class _Group:
     def __init__(self) -> None:
         self.parts: list[tuple[Part, int | None]] = []  # each with its place among the spans, if it is to be fetched
         self.wanted: list[Span] = []
+        self.contexts: list[Span] = []
         self.stored_bytes = 0
 
     @property
-    def spans(self) -> tuple[Span, ...]:
+    def spans(self) -> Spans:
         """What is to be fetched."""
-        return tuple(self.wanted)
+        return Spans(tuple(self.wanted), tuple(self.contexts))
 
-    def add(self, of: Identity, part: Part, frames: FrameCache | None) -> None:
+    def add(self, place: Place, part: Part) -> None:
         """Take one more part."""
-        place = None
-        if part.frame is not None and len(_known(of, part.frame, frames)) < part.stop:
-            wanted = _frame_span(of, part.frame)
+        position = None
+        if part.frame is not None and len(place.decoded(part.frame)) < part.stop:
+            wanted = _frame_span(place.archive, part.frame)
             if wanted not in self.wanted[-1:]:
                 self.wanted.append(wanted)
                 self.stored_bytes += wanted.length
-            place = len(self.wanted) - 1
-        self.parts.append((part, place))
+                if place.context(part.frame) is None:
+                    self.contexts.append(part.frame.context)
+            position = len(self.wanted) - 1
+        self.parts.append((part, position))
 
-    def read(self, of: Identity, frames: FrameCache | None, ahead: tuple[Span, ...]) -> Body:
+    def read(self, place: Place, ahead: Spans) -> Body:
         """Ask for the frames and hand out the parts."""
-        fetched: list[bytes] = (yield Need(of, self.spans, ahead)) if self.wanted else []
-        for part, place in self.parts:
-            if part.frame is None:
+        fetched, contexts = yield from _fetch(place, self.spans, ahead)
+        for part, position in self.parts:
+            frame = part.frame
+            if frame is None:
                 yield from _zeros(part.stop - part.start)
                 continue
-            decoded = _known(of, part.frame, frames)
+            decoded = place.decoded(frame)
             if len(decoded) < part.stop:
                 # A frame that is wanted a second time will be wanted again: decode all of it then.
-                again = bool(decoded) or place is None
-                upto = part.frame.raw_bytes if again and part.frame.raw_bytes <= FRAME_RAW_BYTES else part.stop
-                stored = fetched[place] if place is not None else (yield from _fetch(of, part.frame))
-                decoded = yield from _decode(of, part.frame, stored, upto)
-                if frames is not None and len(decoded) <= FRAME_RAW_BYTES:
-                    frames[of.digest, part.frame.start] = decoded
+                again = bool(decoded) or position is None
+                upto = frame.raw_bytes if again and frame.raw_bytes <= FRAME_RAW_BYTES else part.stop
+                context = contexts.get(frame.context) or place.context(frame)
+                if position is not None and context is not None:
+                    stored = fetched[position]
+                else:  # the cache held it when this was planned, and has dropped it since
+                    (stored,), late = yield from _fetch(
+                        place, Spans((_frame_span(place.archive, frame),), () if context is not None else (frame.context,))
+                    )
+                    context = late[frame.context] if context is None else context
+                decoded = yield from _decode(place.archive, frame, stored, upto, context)
+                if place.frames is not None and len(decoded) <= FRAME_RAW_BYTES:
+                    place.frames[place.archive.digest, frame.start] = decoded
             yield decoded[part.start : part.stop]
 
 
@@ -196,9 +252,9 @@ class _Large(_Group):
         assert part.frame is not None  # noqa: S101 - only such parts are made large
         self.frame, self.start, self.stop = part.frame, part.start, part.stop
 
-    def read(self, of: Identity, frames: FrameCache | None, ahead: tuple[Span, ...]) -> Body:  # noqa: ARG002 - too large to keep
+    def read(self, place: Place, ahead: Spans) -> Body:
         """Ask for the frame piece by piece and hand out the part."""
-        frame = self.frame
+        of, frame = place.archive, self.frame
         # Stored bytes are fetched from where they are wanted; coded ones from the first, because the decoder needs those before.
         wanted = Span(self.start, self.stop) if frame.codec is Codec.STORED else Span(0, frame.stored_bytes)
         at = wanted.start
@@ -206,10 +262,17 @@ class _Large(_Group):
         if frame.lead_bytes:
             step_bytes -= frame.lead_bytes + 2 * ZIP_LOCAL_SLACK_BYTES  # the first with its lead is one request too
             data_start, known = yield from _behind_lead(of, frame, Span(at, min(at + step_bytes, wanted.stop)))
-        unpack = decoder(frame.codec)
+        unpack: Decoder
+        if frame.codec is Codec.DEFLATE_AT:
+            opening = Span(data_start, data_start + min(step_bytes, wanted.stop))
+            context = place.context(frame)
+            (known,), contexts = yield from _fetch(place, Spans((opening,), () if context is not None else (frame.context,)))
+            unpack = InflateAtDecoder(contexts[frame.context] if context is None else context, frame.bit)
+        else:
+            unpack = decoder(frame.codec)
         steps = [Span(data_start + start, data_start + stop) for start, stop in pieces(wanted, step_bytes)]
         for position, step in enumerate(steps):
-            following = (steps[position + 1],) if position + 1 < len(steps) else ahead
+            following = (steps[position + 1],) if position + 1 < len(steps) else ahead.frames
             if known:
                 stored, known = known, b""
             else:
@@ -224,22 +287,41 @@ class _Large(_Group):
         raise MemberDamaged(f"its frame ends after {at} of {self.stop} bytes", offset=frame.start)
 
 
-def _known(of: Identity, frame: Frame, frames: FrameCache | None) -> bytes:
-    """What is decoded already of a frame, from its first byte."""
-    return frames.get((of.digest, frame.start), b"") if frames is not None else b""
-
-
 def _frame_span(of: Identity, frame: Frame) -> Span:
     """What to fetch of a frame; behind a zip local header of guessed length, a little more than its stored bytes."""
     slack = ZIP_LOCAL_SLACK_BYTES if frame.lead_bytes else 0
     return Span(frame.start, min(frame.start + frame.lead_bytes + frame.stored_bytes + slack, of.size))
 
 
-def _fetch(of: Identity, frame: Frame) -> Steps[bytes]:
-    return (yield from span(of, *_frame_span(of, frame)))
+def _fetch(place: Place, wanted: Spans, ahead: Spans = NOTHING) -> Steps[tuple[list[bytes], dict[Span, bytes]]]:
+    """Fetch stored frames, and contexts beside them. Costs one dependent step, nothing if nothing is wanted.
+
+    Returns:
+        The stored bytes of each frame, and the decoded contexts by their place in the index.
+
+    Raises:
+        IndexDamaged: A context is not what was written.
+    """
+    if not wanted.contexts:
+        return (yield from spans(place.archive, *wanted.frames, ahead=ahead.frames)) if wanted.frames else [], {}
+    index = place.index
+    if index is None:
+        raise unreadable(Codec.DEFLATE_AT)
+    for context in wanted.contexts:
+        check_place(index, context)
+    stored, blocks = yield from together(
+        Need(place.archive, wanted.frames, ahead.frames), Need(index, wanted.contexts, ahead.contexts)
+    )
+    contexts = {
+        context: decode_context(block, place.archive, index, context)
+        for context, block in zip(wanted.contexts, blocks, strict=True)
+    }
+    if place.frames is not None:
+        place.frames.update({(index.digest, context.start): data for context, data in contexts.items()})
+    return stored, contexts
 
 
-def _decode(of: Identity, frame: Frame, fetched: bytes, upto: int) -> Steps[bytes]:
+def _decode(of: Identity, frame: Frame, fetched: bytes, upto: int, context: bytes) -> Steps[bytes]:
     """Decode the first `upto` bytes of a frame that was fetched."""
     stored = memoryview(fetched)
     if frame.lead_bytes:
@@ -252,6 +334,8 @@ def _decode(of: Identity, frame: Frame, fetched: bytes, upto: int) -> Steps[byte
             stored = memoryview(fetched + (yield from span(of, start, start + missing)))
         stored = stored[lead:]
     try:
+        if frame.codec is Codec.DEFLATE_AT:
+            return decode_at(context, frame.bit, stored[: frame.stored_bytes], upto)
         return decode(frame.codec, stored[: frame.stored_bytes], upto)
     except (MemberDamaged, MemberUnreadable) as error:
         raise type(error)(error.message, hint=error.hint, offset=frame.start) from error

@@ -46,7 +46,7 @@ class ScanSummary:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Wanted of a build: that it keeps these bytes in the index file, as the context of a frame. Answered with their `Span` there."""
+    """Wanted of a build: that it keeps these bytes in the index file, as a frame's context. Answered with their `Span` there."""
 
     data: bytes
 

@@ -60,6 +60,7 @@ class Column(enum.IntEnum):
     CHILD_MEMBERS = 54
     CHILD_PAGES = 55
     FACTS = 60
+    CONTEXT = 61
 
 
 OPTIONAL_FROM: Final = 128

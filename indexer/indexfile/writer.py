@@ -71,9 +71,18 @@ def write_index(members: Iterable[Member], archive: ArchiveFacts, out: Callable[
     return write_rows(map(row, members), archive, out)
 
 
-def write_rows(rows: Iterable[Row], archive: ArchiveFacts, out: Callable[[bytes], object]) -> Written:
-    """As `write_index`, of members that were taken apart by `indexer.rows.row`."""
-    return _Writer(archive, out).write(rows)
+def write_rows(
+    rows: Iterable[Row], archive: ArchiveFacts, out: Callable[[bytes], object], *, contexts: Iterable[bytes] = ()
+) -> Written:
+    """As `write_index`, of members that were taken apart by `indexer.rows.row`.
+
+    Args:
+        rows: The members.
+        archive: What they lie in.
+        out: Takes the bytes of the file.
+        contexts: The blocks that the members' frames name, one after another in any cut; they follow the header.
+    """
+    return _Writer(archive, out).write(rows, contexts)
 
 
 class _Writer:
@@ -92,9 +101,11 @@ class _Writer:
         self.directories: list[tuple[Child, bytes]] = []
         self.members = self.member_bytes = self.unreadable = 0
 
-    def write(self, rows: Iterable[Row]) -> Written:
+    def write(self, rows: Iterable[Row], contexts: Iterable[bytes]) -> Written:
         """Write the whole file."""
         self._put(HEADER)
+        for piece in contexts:
+            self._put(piece)
         self.page_start = self.written
         waiting: list[Row] = []
         extents = 0

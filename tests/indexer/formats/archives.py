@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 
 from indexer.asks import Need
 from indexer.drivers import answer, stream
-from indexer.model import Identity, Member
+from indexer.indexfile.block import new_compressor, tag_of
+from indexer.indexfile.context import encode_context
+from indexer.indexfile.layout import HEADER
+from indexer.model import Identity, Member, Span
 from indexer.plan import read
-from indexer.scan import Scan, ScanSummary
+from indexer.scan import Keep, Scan, ScanSummary
 from indexer.source.memory import MemorySource
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 URL = "s3://bucket/archive"
+INDEX_URL = "s3://bucket/archive.bindery"
 
 Scanner = Callable[[Identity], Scan]
 
@@ -33,9 +37,21 @@ class Scanned:
     summary: ScanSummary
     needs: list[Need]
     largest_batch: int = 0
+    contexts: bytearray = field(default_factory=lambda: bytearray(HEADER))
+
+    @property
+    def index(self) -> Identity:
+        """What would be the index: it has the contexts, and no pages."""
+        return self.source.identity(INDEX_URL)
 
     def read(self, member: Member) -> bytes:
-        return b"".join(stream(read(self.archive, member, 0, member.size), self.source))
+        return b"".join(stream(read(self.archive, member, 0, member.size, index=self.index), self.source))
+
+    def keep(self, context: bytes) -> Span:
+        tag = tag_of(self.archive.etag, self.archive.size)
+        start = len(self.contexts)
+        self.contexts += encode_context(context, tag, new_compressor())
+        return Span(start, len(self.contexts))
 
     def by_name(self) -> dict[str, Member]:
         return {member.key: member for member in self.members}
@@ -45,7 +61,8 @@ class Scanned:
 
 
 def scanned(scan: Scanner, data: bytes) -> Scanned:
-    source = MemorySource({URL: data})
+    objects = {URL: data}
+    source = MemorySource(objects)
     result = Scanned(source.identity(URL), source, [], ScanSummary(""), [])
     steps = scan(result.archive)
     reply: Any = None
@@ -57,12 +74,15 @@ def scanned(scan: Scanner, data: bytes) -> Scanned:
                 assert asked, "an empty batch"
                 result.largest_batch = max(result.largest_batch, len(asked))
                 result.members += asked
+            elif isinstance(asked, Keep):
+                reply = result.keep(asked.data)
             else:
                 assert isinstance(asked, Need)
                 result.needs.append(asked)
                 reply = answer(asked, source)
     except StopIteration as end:
         result.summary = end.value
+    objects[INDEX_URL] = bytes(result.contexts)
     return result
 
 

@@ -77,7 +77,7 @@ def test_any_range_of_a_member_is_that_range(name: str) -> None:
         for _ in range(8):
             start = chance.randrange(member.size)
             stop = chance.randint(start, member.size)
-            assert b"".join(stream(read(found.archive, member, start, stop), found.source)) == whole[start:stop]
+            assert b"".join(stream(read(found.archive, member, start, stop, index=found.index), found.source)) == whole[start:stop]
 
 
 @every_archive

@@ -11,6 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import indexer.decodedstream
 import indexer.formats.tar_zst
 import indexer.scan
 import indexer.zstdstream
@@ -222,7 +223,7 @@ def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_member_across_too_many_tiny_frames_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer.formats.tar_zst, "FRAMES_HELD", 100)
+    monkeypatch.setattr(indexer.decodedstream, "FRAMES_HELD", 100)
     with pytest.raises(LimitExceeded, match="one member lies in more than"):
         scanned(scan, b"".join(framed(tar_of({"cut": bytes(3000)}), 10)))
     assert scanned(scan, b"".join(framed(tar_of({"cut": bytes(300_000)}), 1024))).contents() == {"cut": bytes(300_000)}

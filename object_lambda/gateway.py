@@ -149,11 +149,12 @@ def create_app(
         An ASGI application. It needs a server that passes `raw_path` (uvicorn does).
 
     Raises:
-        SettingInvalid: A bucket has a name that is taken.
+        SettingInvalid: A bucket has a name that is taken, by a page of ours or the endpoint's path.
     """
     for bucket in service.buckets():
         if bucket in RESERVED:
             raise SettingInvalid(f"the gateway's own page /{bucket} hides this bucket", hint="Name it otherwise", setting="mount")
+        settings.endpoint.check_bucket(bucket)
     source = SharedSource(source)
     metrics = Metrics()
     replies = Replies(service, source, access=access, settings=settings, created_s=created_s)

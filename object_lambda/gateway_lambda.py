@@ -4,7 +4,12 @@ For small answers: Lambda takes a whole answer of at most 6 MB. For large ones r
 Adapter, with response streaming. Behind API Gateway's HTTP API a key with a `?` cannot be asked for, because the path arrives
 decoded and cut there.
 
-Variables: `BINDERY_MOUNTS`, one `BUCKET[/PREFIX]=ARCHIVE` a line; `AWS_REGION`; those of the store (`indexer.source.settings`).
+Signatures survive a function URL (of `AuthType: NONE`; with `AWS_IAM` it wants one for the service `lambda`, which no S3 client
+makes). API Gateway's REST API drops an Authorization header that is not meant for it.
+
+Variables: `BINDERY_MOUNTS`, one `BUCKET[/PREFIX]=ARCHIVE` a line; `AWS_REGION`; those of the store (`indexer.source.settings`); who
+may read: `BINDERY_ACCESS_KEYS` (`object_lambda.key_documents`) or `BINDERY_ANONYMOUS=true`; `BINDERY_ENDPOINT`, the URL that
+clients are given, where something in front of the function changes Host or path.
 """
 
 from __future__ import annotations
@@ -24,9 +29,11 @@ from starlette.types import Receive, Scope, Send
 from indexer.errors import SettingInvalid
 from indexer.source import AsyncSource
 from indexer.source.route_async import open_async_source
-from object_lambda.access import Anonymous
+from object_lambda.endpoint import UNCHANGED, Endpoint
 from object_lambda.gateway import create_app
+from object_lambda.gateway_access import access_by
 from object_lambda.gateway_replies import GatewaySettings
+from object_lambda.key_documents import VARIABLE, keys_in
 from object_lambda.mount_table import EXAMPLE, parse_mount
 from object_lambda.wiring import ServiceSettings, new_service
 
@@ -35,6 +42,8 @@ BODY_BYTES: Final = 4_500_000
 
 NEVER_TEXT: Final = ["\0"]
 """In no content type: Mangum then sends every body as base64, whose length is known beforehand, and never as escaped text."""
+
+CHOICE: Final = f"Set {VARIABLE}, or BINDERY_ANONYMOUS=true"
 
 Event = dict[str, Any]
 
@@ -72,17 +81,21 @@ def make_handler(env: Mapping[str, str], source: AsyncSource) -> Callable[[Event
         source: Where archives and indexes are read.
 
     Raises:
-        SettingInvalid, LocationInvalid: A mount cannot work, or there is none.
+        SettingInvalid, LocationInvalid: A mount cannot work, or there is none; nothing says who may read.
     """
     mounts = [parse_mount(line.strip()) for line in env.get("BINDERY_MOUNTS", "").splitlines() if line.strip()]
     if not mounts:
         raise SettingInvalid("nothing is mounted", hint=EXAMPLE, setting="BINDERY_MOUNTS")
+    region = env.get("AWS_REGION") or "us-east-1"
+    anonymous = env.get("BINDERY_ANONYMOUS", "").lower() == "true"
+    access = access_by(keys_in(env), anonymous=anonymous, region=region, now=time.time, hint=CHOICE)
+    endpoint = Endpoint.parse(env["BINDERY_ENDPOINT"]) if env.get("BINDERY_ENDPOINT") else UNCHANGED
     asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum runs each call on the thread's loop, and does not make one
     app = create_app(
         new_service(mounts, clock=time.monotonic, settings=ServiceSettings()),
         source,
-        access=Anonymous(),
-        settings=GatewaySettings(region=env.get("AWS_REGION") or "us-east-1", body_bytes=BODY_BYTES),
+        access=access,
+        settings=GatewaySettings(region=region, body_bytes=BODY_BYTES, endpoint=endpoint),
         created_s=int(time.time()),
     )
     return Mangum(RawPath(app), lifespan="off", text_mime_types=NEVER_TEXT)

@@ -13,7 +13,8 @@ from indexer.drivers_async import run_async
 from indexer.errors import BinderyError
 from indexer.source import AsyncSource
 from object_lambda import xml
-from object_lambda.access import Access, RequestFacts
+from object_lambda.access import Access, Caller, RequestFacts
+from object_lambda.endpoint import UNCHANGED, Endpoint
 from object_lambda.headers import headers_of
 from object_lambda.keys import parse_query, split_path
 from object_lambda.operations import Operation, operation_of
@@ -52,9 +53,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request taken apart. `headers` has names in lower case; a header sent twice is joined by commas (RFC 9110 5.3)."""
+    """A request taken apart, of someone who may make it."""
 
     facts: RequestFacts
+    caller: Caller
     bucket: str
     key: bytes
     query: Mapping[str, str]
@@ -67,10 +69,12 @@ class GatewaySettings:
     Args:
         region: Of all its buckets; clients sign for it.
         body_bytes: Longest body in one answer, where the way to the client has a limit; None for none.
+        endpoint: How clients call it, where something in front changes that.
     """
 
     region: str = "us-east-1"
     body_bytes: int | None = None
+    endpoint: Endpoint = UNCHANGED
 
 
 class Replies:
@@ -106,11 +110,12 @@ class Replies:
         resource = scope["raw_path"]
         try:
             facts = RequestFacts(scope["method"], resource, scope["query_string"], _headers(scope))
-            self._access.authorize(facts)
-            bucket, key = split_path(resource)
+            caller = self._access.authorize(self._settings.endpoint.as_called(facts))
+            bucket, key = split_path(self._settings.endpoint.own_path(resource))
             query = parse_query(facts.raw_query)
             operation = operation_of(facts.method, bucket, key, query)
-            return await self._answers[operation](Incoming(facts, bucket, key, query))
+            caller.check(operation, bucket, key, query)
+            return await self._answers[operation](Incoming(facts, caller, bucket, key, query))
         except S3Error as refused:
             error = refused
         except BinderyError as failed:
@@ -123,8 +128,9 @@ class Replies:
         headers = [(name.encode(), value.encode()) for name, value in error.headers]
         return _document(operation, error.http_status, content, *headers)
 
-    async def _list_buckets(self, _: Incoming) -> Reply:
-        content = xml.buckets_document(self._service.buckets(), self._created_s)
+    async def _list_buckets(self, incoming: Incoming) -> Reply:
+        buckets = [bucket for bucket in self._service.buckets() if incoming.caller.may_see(bucket)]
+        content = xml.buckets_document(buckets, self._created_s)
         return _document(Operation.LIST_BUCKETS, 200, content)
 
     async def _head_bucket(self, incoming: Incoming) -> Reply:

@@ -43,12 +43,34 @@ class AccessDenied(S3Error):
     default_message = "Access Denied"
 
 
+class AuthorizationHeaderMalformed(S3Error):
+    """The Authorization header is none, or signs for another region or service than this one; the message says which."""
+
+    code = "AuthorizationHeaderMalformed"
+    http_status = 400
+
+
+class AuthorizationQueryParametersError(S3Error):
+    """The same of a presigned URL's parameters."""
+
+    code = "AuthorizationQueryParametersError"
+    http_status = 400
+
+
 class InternalError(S3Error):
     """A fault of ours that will not pass by itself."""
 
     code = "InternalError"
     http_status = 500
     default_message = "We encountered an internal error. Please try again."
+
+
+class InvalidAccessKeyId(S3Error):
+    """No key that we know has this id."""
+
+    code = "InvalidAccessKeyId"
+    http_status = 403
+    default_message = "The AWS Access Key Id you provided does not exist in our records."
 
 
 class InvalidArgument(S3Error):
@@ -98,6 +120,14 @@ class InvalidRequest(S3Error):
 
     code = "InvalidRequest"
     http_status = 400
+
+
+class InvalidToken(S3Error):
+    """The request bears a session token, and none is known here."""
+
+    code = "InvalidToken"
+    http_status = 400
+    default_message = "The provided token is malformed or otherwise invalid."
 
 
 class InvalidURI(S3Error):
@@ -168,12 +198,38 @@ class PreconditionFailed(S3Error):
     default_message = "At least one of the pre-conditions you specified did not hold"
 
 
+class RequestTimeTooSkewed(S3Error):
+    """The caller's clock and ours are too far apart, or the request was kept and sent again."""
+
+    code = "RequestTimeTooSkewed"
+    http_status = 403
+    default_message = "The difference between the request time and the current time is too large."
+
+
 class ServiceUnavailable(S3Error):
     """A fault of ours that may pass: clients try again."""
 
     code = "ServiceUnavailable"
     http_status = 503
     default_message = "Please reduce your request rate."
+
+
+class SignatureDoesNotMatch(S3Error):
+    """The signature was not made of this request with this key's secret."""
+
+    code = "SignatureDoesNotMatch"
+    http_status = 403
+    default_message = (
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+    )
+
+
+class XAmzContentSHA256Mismatch(S3Error):
+    """The body that was announced is not the one that came: a read has none."""
+
+    code = "XAmzContentSHA256Mismatch"
+    http_status = 400
+    default_message = "The provided 'x-amz-content-sha256' header does not match what was computed."
 
 
 S3_ERRORS: Final[dict[str, type[S3Error]]] = {kind.code: kind for kind in S3Error.__subclasses__()}

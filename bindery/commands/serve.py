@@ -19,12 +19,22 @@ def run(
     ],
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8014,
+    keys: Annotated[
+        str | None,
+        typer.Option("--keys", metavar="FILE", help="Let in who signs with a key of this file (or secretsmanager:NAME)."),
+    ] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Let in everyone.")] = False,
+    region: Annotated[str | None, typer.Option("--region", help="Region clients sign for. Default: that of the store.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="What clients call, if a proxy changes host or path.")
+    ] = None,
     cache: Annotated[
         str | None, typer.Option("--cache", metavar="DIR", help="Keep what was fetched from a store in this folder.")
     ] = None,
     cache_bytes: Annotated[int, typer.Option("--cache-bytes", min=1, help="Most bytes the folder takes.")] = 10 * GIB,
 ) -> None:
     """Serve until interrupted."""
-    from bindery.serving import serve  # noqa: PLC0415 - no other command pays for the web framework
+    from bindery.serving import Door, serve  # noqa: PLC0415 - no other command pays for the web framework
 
-    serve([parse_mount(text) for text in mount], host=host, port=port, cache=cache, cache_bytes=cache_bytes)
+    door = Door(host=host, port=port, keys=keys, anonymous=anonymous, region=region, endpoint=endpoint)
+    serve([parse_mount(text) for text in mount], door, cache=cache, cache_bytes=cache_bytes)

@@ -28,7 +28,8 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 def handler() -> Iterator[Handler]:
     objects: dict[str, bytes] = {}
     put_archive(objects, CONTENTS)
-    yield make_handler({"BINDERY_MOUNTS": f"\n  bucket={ARCHIVE}\n", "AWS_REGION": "eu-north-1"}, AsyncMemorySource(objects))
+    env = {"BINDERY_MOUNTS": f"\n  bucket={ARCHIVE}\n", "AWS_REGION": "eu-north-1", "BINDERY_ANONYMOUS": "true"}
+    yield make_handler(env, AsyncMemorySource(objects))
     asyncio.get_event_loop().close()
     asyncio.set_event_loop(None)
 

@@ -173,7 +173,7 @@ def test_an_error_is_sent_without_a_body(scene: Scene, error: S3Error, status: s
 def test_every_error_has_a_status_that_may_be_told_and_a_code_of_the_right_form() -> None:
     for code, kind in S3_ERRORS.items():
         assert told_status(kind.http_status) in STATUSES
-        assert re.fullmatch("[A-Z][a-zA-Z]+", code)
+        assert re.fullmatch("[A-Z][a-zA-Z0-9]+", code)
 
 
 def test_every_header_sent_is_one_that_botocore_knows() -> None:

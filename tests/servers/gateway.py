@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the web framework costs 0.3 s, and most test processes star
     from mypy_boto3_s3 import S3Client
 
     from indexer.source import AsyncSource
+    from object_lambda.access import Access
+    from object_lambda.endpoint import Endpoint
     from object_lambda.service import Service
 
 REGION = "eu-central-1"
@@ -86,16 +88,24 @@ class GatewayServer:
 
 
 @contextmanager
-def running_gateway(service: "Service", source: "AsyncSource", *, body_bytes: int | None = None) -> "Iterator[GatewayServer]":
-    """Starts a gateway over `service`; stops it when all its answers are finished."""
+def running_gateway(
+    service: "Service",
+    source: "AsyncSource",
+    *,
+    body_bytes: int | None = None,
+    access: "Access | None" = None,
+    endpoint: "Endpoint | None" = None,
+) -> "Iterator[GatewayServer]":
+    """Starts a gateway over `service`, open to all unless `access` says otherwise; stops it when all its answers are finished."""
     import uvicorn
 
     from object_lambda.access import Anonymous
+    from object_lambda.endpoint import UNCHANGED
     from object_lambda.gateway import create_app, server_config
     from object_lambda.gateway_replies import GatewaySettings
 
-    settings = GatewaySettings(region=REGION, body_bytes=body_bytes)
-    app = create_app(service, source, access=Anonymous(), settings=settings, created_s=CREATED_S)
+    settings = GatewaySettings(region=REGION, body_bytes=body_bytes, endpoint=endpoint or UNCHANGED)
+    app = create_app(service, source, access=access or Anonymous(), settings=settings, created_s=CREATED_S)
     port = free_port()
     server = uvicorn.Server(server_config(app, HOST, port))
     started = threading.Event()

@@ -79,7 +79,7 @@ def check(archive_url: str, index_url: str, source: Source, progress: Callable[[
         for window in _windows(index, source):
             reader = ReadAhead(source, executor) if _lies_together(window) else source
             for member in window:
-                _check(member, archive, reader, frames, report)
+                _check(member, index, archive, reader, frames, report=report)
             if progress is not None:
                 progress(report.members, index)
     return report
@@ -107,7 +107,9 @@ def _lies_together(window: list[Member]) -> bool:
     return last - first <= 4 * sum(frame.stored_bytes + frame.lead_bytes for frame in frames)
 
 
-def _check(member: Member, archive: Identity, source: Source, frames: plan.FrameCache, report: CheckReport) -> None:
+def _check(
+    member: Member, index: Index, archive: Identity, source: Source, frames: plan.FrameCache, *, report: CheckReport
+) -> None:
     report.members += 1
     if member.unreadable is not None:
         report.unreadable += 1
@@ -115,7 +117,7 @@ def _check(member: Member, archive: Identity, source: Source, frames: plan.Frame
         return
     md5 = hashlib.md5(usedforsecurity=False) if _is_md5(member.etag) else None
     try:
-        for piece in stream(plan.read(archive, member, 0, member.size, frames=frames), source):
+        for piece in stream(plan.read(archive, member, 0, member.size, index=index.identity, frames=frames), source):
             report.bytes += len(piece)
             if md5 is not None:
                 md5.update(piece)

@@ -6,10 +6,11 @@ from collections import deque
 from concurrent.futures import Executor, Future
 from typing import Final
 
-from indexer.asks import Head, Tail
+from indexer.asks import Head, Need, Tail
 from indexer.limits import REQUEST_BYTES
 from indexer.model import Identity, Span
 from indexer.source import Source
+from indexer.source.together import read_together
 
 STRETCHES_AHEAD: Final = 2
 """So many stretches are under way beyond the present one: on one connection each, they fill most lines."""
@@ -45,6 +46,11 @@ class ReadAhead:
             self._of = of
             self._stretches.clear()
         return [self._one(of, span) for span in spans]
+
+    def read_together(self, needs: tuple[Need, ...]) -> list[list[bytes]]:
+        """As `SideBySide.read_together`: the first need is of the archive, what others want is not read from front to back."""
+        archive, *others = needs
+        return [self.read(archive.of, archive.spans), *read_together(self._source, tuple(others))]
 
     def _one(self, of: Identity, span: Span) -> bytes:
         if self._stretches and span.start < self._stretches[0][0].start:

@@ -70,12 +70,12 @@ def verify(
     if index.members != receipts.count:
         raise _failed(f"it has {index.members} members, {receipts.count} sources were packed", archive)
     ahead = ReadAhead(source, executor)
-    frames: LRUCache[tuple[str, int], bytes] = LRUCache(2)
+    frames: plan.FrameCache = LRUCache(2)
     count = 0
     tally = Tally(progress, Phase.VERIFY, index.members, index.bytes)
     for receipt, member in zip(receipts, _members(index, source), strict=False):
         _compare(receipt, member, archive)
-        _read(archive, member, ahead, frames)
+        _read(archive, index, member, ahead, frames)
         count += 1
         tally.add(1, member.size)
     tally.tell()
@@ -101,11 +101,11 @@ def _compare(receipt: Receipt, member: Member, archive: Identity) -> None:
         raise _failed(f"a member is not as it was packed: {wrong}", archive, receipt.name)
 
 
-def _read(archive: Identity, member: Member, source: Source, frames: LRUCache[tuple[str, int], bytes]) -> None:
+def _read(archive: Identity, index: Index, member: Member, source: Source, frames: plan.FrameCache) -> None:
     """Read a member's bytes; the plan checks them against the CRC-32 that was just compared."""
     length = 0
     try:
-        for piece in stream(plan.read(archive, member, 0, member.size, frames=frames), source):
+        for piece in stream(plan.read(archive, member, 0, member.size, index=index.identity, frames=frames), source):
             length += len(piece)
     except (MemberDamaged, MemberUnreadable) as error:
         raise _failed(f"a member cannot be read back: {error.message}", archive, member.name) from error

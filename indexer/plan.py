@@ -15,7 +15,7 @@ from indexer.codecs import Decoder, decode, decoder, unreadable
 from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, RangeInvalid
 from indexer.indexfile.context import check_place, decode_context
 from indexer.inflate import InflateAtDecoder, decode_at
-from indexer.limits import FRAME_RAW_BYTES, REQUEST_BYTES, WHOLE_FRAME_BYTES, ZERO_PIECE_BYTES, ZIP_LOCAL_SLACK_BYTES
+from indexer.limits import REQUEST_BYTES, WHOLE_FRAME_BYTES, ZERO_PIECE_BYTES, ZIP_LOCAL_SLACK_BYTES
 from indexer.model import Codec, Frame, Identity, Member, Span
 from indexer.ranges import pieces
 
@@ -23,7 +23,7 @@ FrameKey = tuple[str, int]
 """An archive's digest and the offset of a frame in it; or an index's, and that of a context."""
 
 FrameCache = MutableMapping[FrameKey, bytes]
-"""Decoded frames, each from its first byte as far as it was needed, and decoded contexts."""
+"""Decoded frames of at most `WHOLE_FRAME_BYTES`, each from its first byte as far as it was needed, and decoded contexts."""
 
 ZIP_LOCAL_HEADER: Final = b"PK\3\4"
 ZIP_LOCAL_HEADER_BYTES: Final = 30
@@ -229,7 +229,7 @@ class _Group:
             if len(decoded) < part.stop:
                 # A frame that is wanted a second time will be wanted again: decode all of it then.
                 again = bool(decoded) or position is None
-                upto = frame.raw_bytes if again and frame.raw_bytes <= FRAME_RAW_BYTES else part.stop
+                upto = frame.raw_bytes if again else part.stop
                 context = contexts.get(frame.context) or place.context(frame)
                 if position is not None and context is not None:
                     stored = fetched[position]
@@ -239,7 +239,7 @@ class _Group:
                     )
                     context = late[frame.context] if context is None else context
                 decoded = yield from _decode(place.archive, frame, stored, upto, context)
-                if place.frames is not None and len(decoded) <= FRAME_RAW_BYTES:
+                if place.frames is not None:
                     place.frames[place.archive.digest, frame.start] = decoded
             yield decoded[part.start : part.stop]
 

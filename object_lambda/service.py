@@ -127,7 +127,7 @@ class Service:
 
     def _body(self, mount: Mount, root: Root, member: Member, span: Span) -> Body:
         try:
-            yield from read(root.archive, member, span.start, span.stop, frames=self._frames)
+            yield from read(root.archive, member, span.start, span.stop, index=root.index.identity, frames=self._frames)
         except ObjectReplaced:
             self._roots.forget(mount, root)
             raise

@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ from tests.servers.process import HOST, ServerProcess, free_port
 README = ROOT / "README.md"
 BLOCKS = blocks(README)
 BIN = Path(sys.executable).parent
-PORT = "8014"
+PORTS = ("8014", "8015")
 TIMEOUT_S = 120
 STATE = ".state"
 """Where exported variables wait for the next block."""
@@ -44,7 +45,7 @@ class Tour:
 
     def __init__(self, folder: Path, server: Ministack) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.ports = {port: str(free_port()) for port in PORTS}
         self.printed = ""
         self._server = server
         self._running: list[ServerProcess] = []
@@ -63,7 +64,7 @@ class Tour:
         Raises:
             AssertionError: A command failed, or printed something else than the page says.
         """
-        text = block.text.replace(PORT, str(self.port))
+        text = re.sub("|".join(PORTS), lambda match: self.ports[match[0]], block.text)
         match block.info.split():
             case ["sh"]:
                 self._shell(block, text, self._env)
@@ -105,11 +106,13 @@ class Tour:
         return done.stdout
 
     def _background(self, text: str) -> None:
+        command = text.split()
+        if "--port" not in command:
+            command += ["--port", self.ports[PORTS[0]]]
         log = self.folder / f"server-{len(self._running)}.log"
-        command = [*text.split(), "--port", str(self.port)]
         process = ServerProcess([str(BIN / command[0]), *command[1:]], env=self._env, folder=self.folder, log=log)
         self._running.append(process)
-        process.wait_until_answering(f"http://{HOST}:{self.port}/health")
+        process.wait_until_answering(f"http://{HOST}:{command[command.index('--port') + 1]}/health")
 
 
 def shape(text: str) -> str:
@@ -188,6 +191,13 @@ def test_it_names_the_variables_that_are_read() -> None:
             read.update(re.findall(rf'"({variable})"', module.read_text()))
     numbered = {"S3ARCHIVEFS_PREFIX_VMAP"}  # 1 to 20, as the table says
     assert set(re.findall(rf"`({variable})", README.read_text())) - numbered == read
+
+
+def test_the_functions_it_names_can_be_imported() -> None:
+    named = set(re.findall(r"`((?:object_lambda|bindery|indexer|archiver)(?:\.\w+)+)\.(\w+)`", README.read_text()))
+    assert {("object_lambda.olap", "handler"), ("object_lambda.gateway_lambda", "handler")} <= named
+    for module, name in named:
+        assert callable(getattr(import_module(module), name))
 
 
 def test_its_table_names_the_kinds_of_archive_there_are() -> None:

@@ -36,17 +36,8 @@ def row(member: Member) -> Row:
         ((frame, offset, length),) = extents
         if frame is not None and length == size and frame.context is NO_CONTEXT and not frame.bit:
             start, stored_bytes, raw_bytes, codec, lead_bytes, _, _ = frame
-            # The codec as a plain number: marshal refuses an enum.
-            return (
-                name,
-                size,
-                mtime_s,
-                (start, stored_bytes, raw_bytes, int(codec), lead_bytes, offset),
-                crc32,
-                etag,
-                told,
-                unreadable,
-            )
+            flat = (start, stored_bytes, raw_bytes, codec + 0, lead_bytes, offset)  # a plain number: marshal refuses an enum
+            return name, size, mtime_s, flat, crc32, etag, told, unreadable
     lying = [(None if frame is None else frame_row(frame), offset, length) for frame, offset, length in extents] or ()
     return name, size, mtime_s, lying, crc32, etag, told, unreadable
 

@@ -55,7 +55,7 @@ def encode_extents(sizes: Sequence[int], all_lying: Sequence[LyingRow], align: i
     Returns:
         What the page's counts column must tell, and the columns.
     """
-    if all(type(lying) is tuple and len(lying) == FLAT for lying in all_lying):
+    if set(map(len, all_lying)) == {FLAT} and set(map(type, all_lying)) == {tuple}:
         starts, stored, raws, codecs, leads, offsets = zip(*all_lying, strict=True)
         if len(set(starts)) == len(starts):
             return _encode_alone(sizes, (starts, stored, raws, codecs, leads), offsets, align, lead)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
+from operator import itemgetter
 from typing import Final
 
 import zstandard
@@ -85,6 +88,14 @@ def write_rows(
     return _Writer(archive, out).write(rows, contexts)
 
 
+def _fitting(rows: Sequence[Row]) -> int:
+    """How many of `rows`, from the first on, share a page: at least one, then as many as keep it within `PAGE_EXTENTS`."""
+    extents = [len(lying) if type(lying) is list else 1 for lying in map(itemgetter(LYING), rows)]
+    if sum(extents) <= PAGE_EXTENTS:
+        return len(rows)
+    return max(bisect_right(list(accumulate(extents)), PAGE_EXTENTS), 1)
+
+
 class _Writer:
     """The state of one file on its way out."""
 
@@ -107,18 +118,13 @@ class _Writer:
         for piece in contexts:
             self._put(piece)
         self.page_start = self.written
-        waiting: list[Row] = []
-        extents = 0
-        for one in rows:
-            lying = one[LYING]
-            count = len(lying) if type(lying) is list else 1
-            if waiting and (len(waiting) >= self.page_members or extents + count > PAGE_EXTENTS):
-                self._page(waiting)
-                waiting, extents = [], 0
-            waiting.append(one)
-            extents += count
-        if waiting:
-            self._page(waiting)
+        coming = iter(rows)
+        waiting = list(islice(coming, self.page_members))
+        while waiting:
+            taken = _fitting(waiting)
+            self._page(waiting[:taken])
+            waiting = waiting[taken:]
+            waiting += islice(coming, max(self.page_members - len(waiting), 0))
         pages = sum(child.pages for child, _ in self.directories) + len(self.pages)
         self._directory()
         self._root(pages)

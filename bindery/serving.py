@@ -28,6 +28,7 @@ from object_lambda.gateway import serve as serve_app
 from object_lambda.gateway_access import access_by, is_loopback
 from object_lambda.gateway_replies import GatewaySettings
 from object_lambda.key_documents import VARIABLE, keys_at, keys_in
+from object_lambda.keyring import Keyring
 from object_lambda.mounts import Mount
 from object_lambda.settings import CACHE_UNIT_BYTES
 from object_lambda.touched_indexes import TouchedIndexes
@@ -89,13 +90,17 @@ def serve(mounts: Sequence[Mount], door: Door, *, cache: str | None, cache_bytes
         kept = source if cache is None else _cached(source, cache, cache_bytes, threads)
         served = AsyncTouchingSource(kept, folder=folder, ensure=ensure, threads=threads)
         app = create_app(service, served, access=access, settings=settings, created_s=int(time.time()))
-        whom = "everyone who can reach it" if keyring is None else f"who signs with one of {len(keyring)} keys"
+        whom = "everyone who can reach it" if keyring is None else f"whoever signs with {_count(keyring)}"
         tell(f"Serving {', '.join(service.buckets())} at {door.url} to {whom}. Stop with Ctrl-C.")
         if unasked:
             tell("No keys are given: every program on this machine may read it. Choose with --keys FILE or --anonymous.")
         signing = "--no-sign-request" if keyring is None else f"--region {region}"
         tell(f"Try:  aws --endpoint-url {door.url} {signing} s3 ls s3://{service.buckets()[0]}/")
         serve_app(app, door.host, door.port)
+
+
+def _count(keyring: Keyring) -> str:
+    return "the one key" if len(keyring) == 1 else f"one of {len(keyring)} keys"
 
 
 async def _check(mounts: Sequence[Mount], source: AsyncSource) -> None:

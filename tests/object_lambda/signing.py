@@ -68,12 +68,13 @@ def signed_by_botocore(
     service: str = "s3",
     at: datetime = NOW,
     payload: str | None = None,
+    host: str = HOST,
 ) -> RequestFacts:
-    """Signs `https://s3.example.com` + `target`: in the Authorization header, or as a presigned URL when it expires.
+    """Signs `https://` + `host` + `target`: in the Authorization header, or as a presigned URL when it expires.
 
     A `payload` stands in the place of the body's hash.
     """
-    request = AWSRequest(method, f"https://{HOST}{target}")
+    request = AWSRequest(method, f"https://{host}{target}")
     for name, value in headers:
         request.headers.add_header(name, value)
     credentials = credentials or Credentials(KEY_ID, SECRET)
@@ -82,9 +83,8 @@ def signed_by_botocore(
         if expires_s is None
         else S3SigV4QueryAuth(credentials, service, region, expires=expires_s)
     )
-    if payload is not None:
-        signer.payload = lambda _: payload
-    with patch("botocore.auth.get_current_datetime", return_value=at):
+    payload_of = signer.payload if payload is None else lambda _: payload
+    with patch("botocore.auth.get_current_datetime", return_value=at), patch.object(signer, "payload", payload_of):
         signer.add_auth(request)
     return facts_of(method, str(request.url), list(request.headers.items()))
 

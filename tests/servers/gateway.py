@@ -38,15 +38,16 @@ class Answer:
 
 @dataclass
 class GatewayServer:
-    """A running gateway."""
+    """A running gateway; `path` is what its clients put before the bucket."""
 
     port: int
+    path: str = ""
     _clients: "list[S3Client]" = field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
         """The path-style endpoint."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{HOST}:{self.port}{self.path}"
 
     @property
     def env(self) -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -79,16 +81,21 @@ def demonstrate(folder: Path, objects: int) -> None:
     _heading(3, f"bindery serve --mount {mount}")
     _read_as_client(mount, source, objects)
 
-    shown = os.path.relpath(archive)
+    shown, bindery = os.path.relpath(archive), _own_command()
     _heading(4, "Go on from here")
     for line in (
-        f"bindery ls {shown} AWSLogs/",
-        f"bindery stat {shown}",
-        f"bindery serve --mount {BUCKET}={shown}",
+        f"{bindery} ls {shown} AWSLogs/",
+        f"{bindery} stat {shown}",
+        f"{bindery} serve --mount {BUCKET}={shown}",
         f"aws --endpoint-url http://{HOST}:8014 --no-sign-request s3 ls --recursive s3://{BUCKET}/   # in another terminal",
         f"tar --zstd -tf {shown} | head   # no lock-in: it is a tar",
     ):
         out.print(f"   {line}", markup=False)
+
+
+def _own_command() -> str:
+    """How to call this program from here: by its name where the shell finds it, else by its path."""
+    return "bindery" if shutil.which("bindery") else os.path.relpath(sys.argv[0])
 
 
 def _heading(number: int, text: str) -> None:

@@ -19,6 +19,9 @@ from indexer.zstdframes import FrameHeader, Walk, frame_header
 
 Bytes = bytes | memoryview
 
+LZMA_MEMORY_BYTES: Final = DECODE_WINDOW_BYTES + 8 * 1024 * 1024
+"""What liblzma may take: beside the dictionary it counts its own state, 64 KiB and the probabilities (4 MiB at lc + lp = 12)."""
+
 
 class Decoder(Protocol):
     """Decodes one frame that arrives in pieces.
@@ -388,9 +391,7 @@ def lzma_decoder(codec: Codec) -> Callable[[], Decoder]:
         import lzma  # noqa: PLC0415 - see LibraryStream
 
         kind = lzma.FORMAT_XZ if codec is Codec.XZ else lzma.FORMAT_ALONE
-        # The library counts its own state beside the dictionary: at most 64 KiB and the probabilities (4 MiB at lc + lp = 12).
-        memory_bytes = DECODE_WINDOW_BYTES + 8 * 1024 * 1024
-        return LibraryStream(codec, lambda: lzma.LZMADecompressor(kind, memlimit=memory_bytes), (lzma.LZMAError, MemoryError))
+        return LibraryStream(codec, lambda: lzma.LZMADecompressor(kind, memlimit=LZMA_MEMORY_BYTES), (lzma.LZMAError, MemoryError))
 
     return begin
 

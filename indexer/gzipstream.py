@@ -13,13 +13,12 @@ from typing import Any, Final, NamedTuple
 
 from indexer import checkpoints
 from indexer.checkpoints import Checkpoint
-from indexer.errors import ArchiveDamaged, LimitExceeded
+from indexer.errors import ArchiveDamaged
+from indexer.expansion import check_expansion
 from indexer.limits import (
     CHECKPOINT_RAW_BYTES,
     CHECKPOINT_STORED_BYTES,
     DECODE_PIECE_BYTES,
-    EXPANSION_FREE_BYTES,
-    EXPANSION_MOST,
     GZIP_STRETCH_RAW_BYTES,
     GZIP_STRETCH_STORED_BYTES,
 )
@@ -116,12 +115,7 @@ class GzipStream:
                 raise self._damaged(f"a gzip member does not decode ({error})") from None
             self.raw_bytes += len(piece)
             self._member.stretch_raw_bytes += len(piece)
-            if self.raw_bytes > EXPANSION_FREE_BYTES and self.raw_bytes > EXPANSION_MOST * (self._at + len(fed)):
-                raise LimitExceeded(
-                    f"the archive decodes to more than {EXPANSION_MOST} times its length: it is taken for a bomb",
-                    archive=self._of.url,
-                    offset=self._at,
-                )
+            check_expansion(self._of, self.raw_bytes, self._at + len(fed))
             if piece:
                 yield piece
             rest = self._inflate.unconsumed_tail

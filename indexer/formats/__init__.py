@@ -6,13 +6,26 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final, NamedTuple
 
-from indexer.errors import ArchiveUnsupported
-from indexer.model import Identity, Span
+from indexer.codecs import decoder
+from indexer.errors import ArchiveUnsupported, MemberDamaged, MemberUnreadable
+from indexer.limits import KIB
+from indexer.model import Codec, Identity, Span
 from indexer.scan import Scan
 from indexer.source import Source
 from indexer.zstdframes import MAGIC, SKIPPABLE_MAGICS
 
 Scanner = Callable[[Identity], Scan]
+
+
+Magics = tuple[tuple[int, bytes], ...]
+"""Bytes that files of one sort have, each with its offset."""
+
+
+class Inside(NamedTuple):
+    """What the decoded bytes of a compressed archive begin with."""
+
+    codec: Codec
+    magics: Magics
 
 
 class Kind(NamedTuple):
@@ -22,12 +35,14 @@ class Kind(NamedTuple):
         name: What it is called in indexes and options.
         suffixes: How names of such archives end, in lower case.
         magics: What they begin with, each with its offset.
+        inside: What their decoded bytes begin with, where one compression holds several kinds.
         few_reads: Whether its members are told in one place, so that it is indexed without reading them.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    magics: tuple[tuple[int, bytes], ...]
+    magics: Magics
+    inside: Inside | None = None
     few_reads: bool = False
 
     @property
@@ -37,10 +52,15 @@ class Kind(NamedTuple):
         return scanner
 
 
+ZSTD: Final[Magics] = ((0, MAGIC), *((0, magic) for magic in SKIPPABLE_MAGICS))
+GZIP: Final[Magics] = ((0, b"\x1f\x8b\x08"),)
+TAR: Final[Magics] = ((257, b"ustar"),)
+
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ((0, MAGIC), *((0, magic) for magic in SKIPPABLE_MAGICS))),
+        Kind("tar.zst", (".tar.zst", ".tzst", ".tar.zstd"), ZSTD, Inside(Codec.ZSTD, TAR)),
+        Kind("tar.gz", (".tar.gz", ".tgz", ".taz"), GZIP, Inside(Codec.GZIP, TAR)),
         Kind(
             "zip",
             (".zip", ".jar", ".war", ".whl", ".apk", ".epub", ".docx", ".xlsx"),
@@ -48,13 +68,17 @@ KINDS: Final[dict[str, Kind]] = {
             few_reads=True,
         ),
         Kind("squashfs", (".squashfs", ".sqfs", ".sqsh", ".snap"), ((0, b"hsqs"),), few_reads=True),
-        Kind("tar", (".tar",), ((257, b"ustar"),)),
+        Kind("tar", (".tar",), TAR),
+        Kind("zst", (".zst", ".zstd"), ZSTD),
+        Kind("gz", (".gz",), GZIP),
+        Kind("bz2", (".bz2",), ((0, b"BZh"),)),
+        Kind("xz", (".xz",), ((0, b"\xfd7zXZ\0"),)),
     )
 }
-"""Every kind that can be indexed where it lies."""
+"""Every kind that can be indexed where it lies; of several that an archive's first bytes fit, the first."""
 
-HEAD_BYTES: Final = max(offset + len(magic) for kind in KINDS.values() for offset, magic in kind.magics)
-"""As much of an archive's beginning as tells its kind."""
+HEAD_BYTES: Final = 132 * KIB
+"""As much of an archive's beginning as tells its kind: a block of zstd, 128 KiB at most, and what stands before it."""
 
 
 def by_name(url: str) -> Kind | None:
@@ -67,9 +91,27 @@ def by_name(url: str) -> Kind | None:
 def by_magic(head: bytes) -> Kind | None:
     """Tell the kind of an archive by its first `HEAD_BYTES` (fewer when it is shorter)."""
     for kind in KINDS.values():
-        if any(head.startswith(magic, offset) for offset, magic in kind.magics):
+        if _begins(head, kind.magics) and (kind.inside is None or _begins(_opened(head, kind.inside), kind.inside.magics)):
             return kind
     return None
+
+
+def _begins(head: bytes, magics: Magics) -> bool:
+    return any(head.startswith(magic, offset) for offset, magic in magics)
+
+
+def _opened(head: bytes, inside: Inside) -> bytes:
+    """The first decoded bytes of an archive that begins with `head`: as many as tell what is inside, fewer if there are no more."""
+    wanted = max(offset + len(magic) for offset, magic in inside.magics)
+    found = b""
+    try:
+        for piece in decoder(inside.codec).feed(head):
+            found += piece
+            if len(found) >= wanted:
+                break
+    except (MemberDamaged, MemberUnreadable):
+        return b""
+    return found
 
 
 def kind_of(archive: Identity, source: Source) -> Kind:

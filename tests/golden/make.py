@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 HERE = Path(__file__).parent
 WHEN = 1_750_000_000
@@ -124,6 +125,21 @@ def sparse_tree(folder: Path) -> None:
         os.utime(folder / name, (WHEN, WHEN))
 
 
+def long_tree(folder: Path) -> None:
+    """Files that are long once they are decoded and short as they are stored: a gzip stream of them is entered at checkpoints."""
+    chance = random.Random(11)
+    paths = [b"/v1/items/%d" % number for number in range(8)]
+
+    def lines(count: int) -> bytes:
+        return b"".join(
+            b'{"at":"2026-11-20T08:%02d:00","path":"%s","status":200}\n' % (line // 900 % 60, chance.choice(paths)) * 8
+            for line in range(count // 8)
+        )
+
+    files = {f"logs/{name}.log": lines(count) for name, count in (("api", 60_000), ("web", 50_000), ("tiny", 16), ("db", 30_000))}
+    write(folder, {**files, "zeros.bin": bytes(6_000_000), "last.bin": chance.randbytes(2000)})
+
+
 def write(folder: Path, files: dict[str, bytes]) -> None:
     for place, (name, data) in enumerate(files.items()):
         path = folder / name
@@ -220,9 +236,9 @@ class Unseekable(io.RawIOBase):
         return False
 
 
-def python_tar(kind: int) -> Callable[[Path, Path], None]:
+def python_tar(kind: int, mode: Literal["w", "w:gz"] = "w") -> Callable[[Path, Path], None]:
     def make(source: Path, target: Path) -> None:
-        with tarfile.open(target, "w", format=kind) as archive:
+        with tarfile.open(target, mode, format=kind) as archive:
             for path in sorted(source.rglob("*")):
                 archive.add(path, str(path.relative_to(source)), recursive=False)
 
@@ -237,6 +253,9 @@ ALL = "*"
 """Top-level names, so that members are not called `./name`."""
 TAR = "tar --owner=0 --group=0 --sort=name"
 ENCRYPTED = f"7zz x -y '-p{PASSWORD}' {{}} >/dev/null"
+
+LOG = "logs/2026/11/app.log"
+"""What the single files hold. Its name and time stand in the header that `gzip` writes."""
 
 SQUASH = "mksquashfs . {} -quiet -no-progress -noappend -all-root"
 UNSQUASH = "unsquashfs -q -n -f -d . {}"
@@ -360,6 +379,50 @@ ARCHIVES = [
     Golden("bsdtar_3.6.2_zstd.tar.zst", unicode_tree, ("bsdtar --zstd -cf {} " + ALL,)),
     Golden("gnutar_1.34_sparse.tar.zst", sparse_tree, (TAR + " --format=gnu -S --zstd -cf {} " + ALL,)),
     Golden("gnutar_1.34_links.tar.zst", link_tree, (TAR + " --format=pax --zstd -cf {} " + ALL,)),
+    Golden("gnutar_1.34_gzip.tar.gz", tree, (TAR + " -czf {} " + ALL,)),
+    Golden("gnutar_1.34_links.tgz", link_tree, (TAR + " --format=pax -czf {} " + ALL,)),
+    Golden("gnutar_1.34_sparse.tar.gz", sparse_tree, (TAR + " --format=gnu -S -czf {} " + ALL,)),
+    Golden("gnutar_1.34_long.tar.gz", long_tree, (TAR + " -czf {} " + ALL,), note="checkpoints"),
+    Golden("bsdtar_3.6.2_gzip.tar.gz", unicode_tree, ("bsdtar -czf {} " + ALL,)),
+    Golden("gzip_1.12_fast.tar.gz", tree, (TAR + " -cf - " + ALL + " | gzip -1 > {}",)),
+    Golden("gzip_1.12_best.tar.gz", long_tree, (TAR + " -cf - " + ALL + " | gzip -9 > {}",), note="checkpoints"),
+    Golden("gzip_1.12_rsyncable.tar.gz", long_tree, (TAR + " -cf - " + ALL + " | gzip --rsyncable > {}",), note="checkpoints"),
+    Golden(
+        "gzip_1.12_members.tgz",
+        tree,
+        (TAR + " -cf ../t.tar " + ALL + " && split -b 7000 ../t.tar ../p. && (for p in ../p.*; do gzip -c $p; done) > {}",),
+        note="many gzip members, cut anywhere",
+    ),
+    Golden(
+        "gzip_1.12_padded.tgz",
+        tree,
+        (TAR + " -cf - " + ALL + " | gzip > {}", "head -c 5000 /dev/zero >> {}"),
+        note="zeros behind the last member, as tapes have them",
+    ),
+    Golden("pigz_2.6_plain.tar.gz", long_tree, (TAR + " -cf - " + ALL + " | pigz -p 2 > {}",), note="checkpoints"),
+    Golden("pigz_2.6_independent.tar.gz", long_tree, (TAR + " -cf - " + ALL + " | pigz -p 2 -i > {}",), note="without windows"),
+    Golden("bgzip_1.16_blocks.tar.gz", long_tree, (TAR + " -cf - " + ALL + " | bgzip -c > {}",), note="small gzip members"),
+    Golden("7zip_26.02_ultra.tar.gz", long_tree, (TAR + " -cf - " + ALL + " | 7zz a -si -tgzip -mx=9 {} >/dev/null",)),
+    Golden("python_3.11_gzip.tar.gz", long_tree, python_tar(tarfile.GNU_FORMAT, "w:gz"), note="checkpoints"),
+    *[
+        Golden(name, tree, (f"{command} {LOG} > {{}}",), f"{command} -d {{}} > archive && touch -d @{when} archive", note=note)
+        for name, command, when, note in (
+            ("gzip_1.12_log.gz", "gzip -c", WHEN + 2 * 86_402, "the time of the header"),
+            ("bgzip_1.16_log.gz", "bgzip -c", 0, "no time in the header"),
+            ("zstd_1.5.4_log.zst", "zstd -q -c", 0, ""),
+            ("bzip2_1.0.8_log.bz2", "bzip2 -c", 0, ""),
+            ("xz_5.4.1_log.xz", "xz -c", 0, ""),
+        )
+    ],
+    *[
+        Golden(f"{tool}_{case}", tree, (f"({each} {LOG}; {each} logs/random.bin) > {{}}",), unpack, note="two streams")
+        for tool, case, each, unpack in (
+            ("gzip_1.12", "joined.gz", "gzip -nc", "gzip -dc {} > archive && touch -d @0 archive"),
+            ("zstd_1.5.4", "joined.zst", "zstd -qc", "zstd -qdc {} > archive && touch -d @0 archive"),
+            ("bzip2_1.0.8", "joined.bz2", "bzip2 -c", "bzip2 -dc {} > archive && touch -d @0 archive"),
+            ("xz_5.4.1", "joined.xz", "xz -c", "xz -dc {} > archive && touch -d @0 archive"),
+        )
+    ],
     *[
         Golden(f"mksquashfs_4.5.1_{compressor}.squashfs", tree, (f"{SQUASH} -comp {compressor}",), extract=UNSQUASH)
         for compressor in ("gzip", "lzma", "lzo", "lz4", "xz", "zstd")
@@ -401,7 +464,8 @@ def provenance() -> str:
 
 
 def main(names: list[str]) -> None:
-    for tool in ("zip", "7zz", "bsdtar", "tar", "zstd", "pzstd", "jar", "mksquashfs", "gensquashfs", "unsquashfs"):
+    tools = "zip 7zz bsdtar tar gzip pigz bgzip bzip2 xz zstd pzstd jar mksquashfs gensquashfs unsquashfs"
+    for tool in tools.split():
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not installed: make install-system")
     expected_path = HERE / "expected.json"

@@ -77,8 +77,8 @@ def scanned(scan: Scanner, data: bytes) -> Scanned:
             elif isinstance(asked, Keep):
                 reply = result.keep(asked.data)
             else:
-                assert isinstance(asked, Need)
-                result.needs.append(asked)
+                if isinstance(asked, Need):
+                    result.needs.append(asked)
                 reply = answer(asked, source)
     except StopIteration as end:
         result.summary = end.value

@@ -16,7 +16,7 @@ from bindery.places import touched_folder
 from indexer import urls
 from indexer.asks import Steps
 from indexer.drivers import run, stream
-from indexer.errors import MemberMissing, RangeInvalid
+from indexer.errors import LocationInvalid, MemberMissing, RangeInvalid
 from indexer.source import Source
 from indexer.source.route import open_source
 from indexer.source.trace import Trace, TracedSource
@@ -59,8 +59,16 @@ class Opened:
         return run(steps, self.source)
 
     def root(self) -> Root:
-        """The open index and the archive's identity."""
-        return run(self.service.root(self.mount), self.source)
+        """The open index and the archive's identity.
+
+        Raises:
+            LocationInvalid: It is a catalog, which has no index of its own.
+        """
+        root = run(self.service.root(self.mount), self.source)
+        if isinstance(root, Root):
+            return root
+        hint = "`bindery catalog ls` tells the archives it holds"
+        raise LocationInvalid("this is a catalog, not an archive", hint=hint, catalog=self.mount.archive)
 
     def get(self, name: str, byte_range: str | None = None) -> tuple[ObjectAnswer, Iterator[bytes]]:
         """A member's head and its bytes, piece by piece.

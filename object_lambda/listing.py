@@ -12,7 +12,6 @@ from indexer.asks import Steps
 from indexer.model import Member
 from object_lambda.answers import Entry, ListAnswer
 from object_lambda.keys import successor
-from object_lambda.members import etag_of
 from object_lambda.requests import ListRequest
 from object_lambda.s3_errors import InvalidArgument
 
@@ -20,27 +19,22 @@ TOKEN_VERSION: Final = b"\x01"
 
 
 class Run(NamedTuple):
-    """Consecutive keys of one archive.
+    """Consecutive keys of one mount.
 
     Attributes:
         prefix: What stands before every member's name to make its key.
-        members: In byte order.
-        archive_etag: Of the version of the archive they lie in.
+        members: In byte order, each with the ETag it is served with.
         next: Where to go on: no key between the last member's and this one is there; None when no key follows.
     """
 
     prefix: bytes
     members: Sequence[Member]
-    archive_etag: str
     next: bytes | None
 
     def entries(self, start: int, stop: int) -> list[Entry]:
         """The members `[start, stop)` as a listing tells them."""
-        prefix, archive_etag = self.prefix, self.archive_etag
-        return [
-            Entry(prefix + member.name, member.size, etag_of(member, archive_etag), member.mtime_s)
-            for member in self.members[start:stop]
-        ]
+        prefix = self.prefix
+        return [Entry(prefix + member.name, member.size, member.etag or "", member.mtime_s) for member in self.members[start:stop]]
 
     def first_at(self, key: bytes, start: int) -> int:
         """The place, from `start` on, of the first member whose key is not less than `key`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 
 from indexer.attributes import DEFAULT_CONTENT_TYPE
@@ -29,6 +30,13 @@ def etag_of(member: Member, archive_etag: str) -> str:
         return member.etag
     facts = b"%s\0%s\0%d\0%d" % (archive_etag.encode(), member.name, member.size, -1 if member.crc32 is None else member.crc32)
     return f"{sha256(facts).hexdigest()[:32]}-1"
+
+
+def with_etags(members: Sequence[Member], archive_etag: str) -> Sequence[Member]:
+    """Give members of one archive, where they have none of their own, the ETags they are served with (`etag_of`)."""
+    if all(member.etag is not None and ETAG.fullmatch(member.etag) for member in members):
+        return members
+    return [member._replace(etag=etag_of(member, archive_etag)) for member in members]
 
 
 def head_of(member: Member, archive_etag: str, overrides: Overrides) -> ObjectHead:

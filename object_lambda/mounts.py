@@ -1,4 +1,4 @@
-"""Mounts: which archive answers for which keys.
+"""Mounts: which archive, or catalog of archives, answers for which keys.
 
 A mount covers the keys that begin with its prefix, and its prefix ends at a `/`: one at `a/b/` covers `a/b/c`, never `a/bc`. Of
 two mounts that cover a key, the one with the longer prefix answers, and the other's keys beneath that prefix are hidden. So the
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from indexer.catalogfile.layout import CATALOG_SUFFIX
 from indexer.errors import SettingInvalid
 from object_lambda.keys import successor
 from object_lambda.s3_errors import NoSuchBucket
@@ -23,13 +24,13 @@ ANY_BUCKET: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One archive under one prefix of one bucket.
+    """One archive, or all archives of a catalog, under one prefix of one bucket.
 
     Args:
         bucket: The bucket's name, as callers see it; no such bucket need exist.
         prefix: Empty, or UTF-8 that ends in `/`. A member's key is the prefix and its name.
-        archive: Canonical URL of the archive.
-        index: Canonical URL of its index.
+        archive: Canonical URL of the archive, or of a catalog: one that ends in `CATALOG_SUFFIX`.
+        index: Canonical URL of the archive's index; without meaning for a catalog.
     """
 
     bucket: str
@@ -42,6 +43,11 @@ class Mount:
             raise SettingInvalid("a mount needs the name of a bucket", setting="mount", bucket=self.bucket)
         if self.prefix and not self.prefix.endswith(b"/"):
             raise ValueError(f"the prefix {self.prefix!r} of a mount does not end in a slash")
+
+    @property
+    def is_catalog(self) -> bool:
+        """Whether a catalog is mounted."""
+        return self.archive.endswith(CATALOG_SUFFIX)
 
 
 class Segment(NamedTuple):

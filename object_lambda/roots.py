@@ -1,20 +1,28 @@
-"""Open indexes: kept, checked after a while, and opened anew when a store says that they or their archives were replaced."""
+"""Open indexes and catalogs: kept, checked after a while, opened anew when a store says that they or archives were replaced."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from indexer.asks import Steps, head
-from indexer.errors import IndexMissing, IndexStale, ObjectReplaced
+from indexer.catalogfile.entry import CatalogEntry
+from indexer.catalogfile.reader import Catalog, Found, open_catalog
+from indexer.catalogfile.window import Window, window, with_keys
+from indexer.errors import CatalogStale, IndexMissing, IndexStale, ObjectMissing, ObjectReplaced
 from indexer.indexfile.page import Page
 from indexer.indexfile.reader import Index, PageKey, open_index
-from indexer.model import Identity
+from indexer.limits import KIB
+from indexer.model import Identity, Member
+from object_lambda.members import with_etags
 from object_lambda.mounts import Mount
 
 T = TypeVar("T")
+
+ROOT_BYTES: Final = 128 * KIB
+"""What a root holds of its index at most; one of a catalog counts as several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,64 @@ class Root:
     archive: Identity
     proof: Identity
     checked_s: float
+
+    weight: ClassVar = 1
+
+    def find(self, name: bytes) -> Steps[Found | None]:
+        """The member of this name, and where to read it. Costs as `Index.find`."""
+        member = yield from self.index.find(name)
+        return None if member is None else Found(member, self.archive, self.index.identity)
+
+    def window(self, start: bytes, want: int) -> Steps[Window]:
+        """Members from a name on, at least `want` unless there are no more, each with the ETag it is served with.
+
+        Cost:
+            As `Index.window`.
+        """
+        members = yield from self.index.window(start, want)
+        following = members[-1].name + b"\0" if len(members) >= want else None
+        return Window(with_etags(members, self.archive.etag), following)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRoot:
+    """An open catalog.
+
+    Args:
+        catalog: Ready for look-ups.
+        proof: Which version of it this is.
+        checked_s: As `Root.checked_s`.
+    """
+
+    catalog: Catalog
+    proof: Identity
+    checked_s: float
+
+    @property
+    def weight(self) -> int:
+        """How many indexes take as much memory."""
+        return 1 + self.proof.size // ROOT_BYTES
+
+    def find(self, name: bytes) -> Steps[Found | None]:
+        """As `Root.find`, in the newest archive that has it. Costs as `Catalog.find`."""
+        return (yield from self.catalog.find(name))
+
+    def window(self, start: bytes, want: int) -> Steps[Window]:
+        """As `Root.window`, of all archives in one order; fewer than `want` may come before more follow.
+
+        Cost:
+            As `catalogfile.window.window`.
+        """
+        return (yield from window(self.catalog, start, want, _as_served))
+
+
+AnyRoot = Root | CatalogRoot
+"""What answers for a mount."""
+
+
+def _as_served(entry: CatalogEntry, members: Sequence[Member]) -> Sequence[Member]:
+    """Members of an archive as a listing tells them. An ETag that is made hangs on the archive, so it is made before the merge."""
+    return with_keys(entry, with_etags(members, entry.archive.etag))
 
 
 FirstTouch = Callable[[Mount], Steps[Index]]
@@ -59,7 +125,7 @@ class Roots:
     def __init__(
         self,
         *,
-        known: MutableMapping[Mount, Root],
+        known: MutableMapping[Mount, AnyRoot],
         pages: MutableMapping[PageKey, Page],
         clock: Callable[[], float],
         freshness_s: float,
@@ -71,14 +137,16 @@ class Roots:
         self._freshness_s = freshness_s
         self._first_touch = first_touch
 
-    def using(self, mount: Mount, work: Callable[[Root], Steps[T]]) -> Steps[T]:
+    def using(self, mount: Mount, work: Callable[[AnyRoot], Steps[T]]) -> Steps[T]:
         """Do `work` with a mount's root.
 
         When the store says meanwhile that the index or the archive was replaced, the index is loaded anew and the work done
-        again from its start, once. So no result is made of two versions.
+        again from its start, once. So no result is made of two versions. A catalog is loaded anew only if it changed.
 
         Raises:
             IndexStale: The index loaded anew does not describe the archive that is there either.
+            CatalogStale: The catalog tells of another version of an archive, or of its index, than the one that is there.
+            ObjectMissing: An archive of the catalog is not there.
 
         Cost:
             As `open`, and as `work`.
@@ -86,27 +154,37 @@ class Roots:
         root = yield from self.open(mount)
         try:
             return (yield from work(root))
-        except ObjectReplaced:
-            self.forget(mount, root)
-        root = yield from self.open(mount)
-        try:
-            return (yield from work(root))
         except ObjectReplaced as error:
-            self.forget(mount, root)
-            raise IndexStale(
-                "the archive was replaced, and its index still describes the version before",
-                hint="Build the index again with `bindery index`",
-                archive=mount.archive,
-            ) from error
+            again = yield from self._again(mount, root)
+            if again is None:
+                raise _stale(mount) from error
+        except ObjectMissing:
+            # What a catalog tells of may have been packed anew and removed; a single archive has no other place to be.
+            again = (yield from self._again(mount, root)) if mount.is_catalog else None
+            if again is None:
+                raise
+        try:
+            return (yield from work(again))
+        except ObjectReplaced as error:
+            self.forget(mount, again)
+            raise _stale(mount) from error
 
-    def open(self, mount: Mount) -> Steps[Root]:
+    def _again(self, mount: Mount, root: AnyRoot) -> Steps[AnyRoot | None]:
+        """The root to do the work with once more; None when a catalog is still as it was."""
+        if isinstance(root, CatalogRoot) and (yield from self._renewed(mount, root, self._clock())) is not None:
+            return None
+        self.forget(mount, root)
+        return (yield from self.open(mount))
+
+    def open(self, mount: Mount) -> Steps[AnyRoot]:
         """The root of a mount.
 
         Raises:
             IndexMissing, IndexDamaged, IndexUnsupported: There is no index that can be used.
+            CatalogMissing, CatalogDamaged, CatalogUnsupported: Nor a catalog.
 
         Cost:
-            Nothing while it is known and fresh; one HEAD when it is known; else one read of the index's tail.
+            Nothing while it is known and fresh; one HEAD when it is known; else one read of the index's or the catalog's tail.
         """
         known = self._known.get(mount)
         if known is not None:
@@ -119,7 +197,7 @@ class Roots:
         opened = self._known[mount] = yield from self._load(mount)
         return opened
 
-    def _renewed(self, mount: Mount, known: Root, now: float) -> Steps[Root | None]:
+    def _renewed(self, mount: Mount, known: AnyRoot, now: float) -> Steps[AnyRoot | None]:
         """The root if the store says that it still holds, else None. Who comes meanwhile uses it as it is, and does not ask."""
         asked = self._known[mount] = replace(known, checked_s=now)
         holds = False
@@ -130,14 +208,17 @@ class Roots:
                 self.forget(mount, asked)
         return asked if holds else None
 
-    def forget(self, mount: Mount, root: Root) -> None:
+    def forget(self, mount: Mount, root: AnyRoot) -> None:
         """Drop a root that turned out to be of the past, unless a newer one has taken its place."""
         if self._known.get(mount) is root:
             with suppress(KeyError):  # another thread was faster
                 del self._known[mount]
 
-    def _load(self, mount: Mount) -> Steps[Root]:
+    def _load(self, mount: Mount) -> Steps[AnyRoot]:
         now = self._clock()
+        if mount.is_catalog:
+            catalog = yield from open_catalog(mount.archive, pages=self._pages)
+            return CatalogRoot(catalog, catalog.identity, now)
         try:
             index = yield from open_index(mount.index, pages=self._pages)
         except IndexMissing:
@@ -147,3 +228,18 @@ class Roots:
         index = yield from self._first_touch(mount)
         archive = index.archive(mount.archive)
         return Root(index, archive, archive, now)
+
+
+def _stale(mount: Mount) -> IndexStale | CatalogStale:
+    """The error when what is told and what is there differ, and go on to differ."""
+    if mount.is_catalog:
+        return CatalogStale(
+            "an archive or its index was replaced, and the catalog still tells of the version before",
+            hint="Bind it again with `bindery catalog add`",
+            catalog=mount.archive,
+        )
+    return IndexStale(
+        "the archive was replaced, and its index still describes the version before",
+        hint="Build the index again with `bindery index`",
+        archive=mount.archive,
+    )

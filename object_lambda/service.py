@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from indexer.asks import Body, Steps
+from indexer.catalogfile.reader import Found
 from indexer.errors import BinderyError, MemberDamaged, ObjectReplaced
 from indexer.limits import MIB
-from indexer.model import Member, Span
+from indexer.model import Span
 from indexer.plan import FrameCache, read
 from object_lambda import listing
 from object_lambda.answers import ListAnswer, ObjectAnswer
@@ -21,7 +22,7 @@ from object_lambda.conditions import Verdict, judge, range_is_current
 from object_lambda.members import checksum_of, head_of
 from object_lambda.mounts import Mount, Mounts
 from object_lambda.requests import ListRequest, ObjectRequest
-from object_lambda.roots import Root, Roots
+from object_lambda.roots import AnyRoot, Roots
 from object_lambda.s3_errors import NoSuchKey
 from object_lambda.views import MountedView
 
@@ -52,8 +53,8 @@ class Service:
         """Return if there is such a bucket. Raises NoSuchBucket."""
         self.mounts.check(bucket)
 
-    def root(self, mount: Mount) -> Steps[Root]:
-        """The open index of a mount, for what S3 does not tell. Raises and costs as `Roots.open`."""
+    def root(self, mount: Mount) -> Steps[AnyRoot]:
+        """The open index or catalog of a mount, for what S3 does not tell. Raises and costs as `Roots.open`."""
         return (yield from self._roots.open(mount))
 
     def get(self, request: ObjectRequest) -> Steps[ObjectAnswer]:
@@ -102,32 +103,33 @@ class Service:
             raise NoSuchKey("", Key=request.key.decode())
         return mount
 
-    def _head(self, request: ObjectRequest, mount: Mount, root: Root) -> Steps[tuple[ObjectAnswer, Member, Span]]:
+    def _head(self, request: ObjectRequest, mount: Mount, root: AnyRoot) -> Steps[tuple[ObjectAnswer, Found, Span]]:
         """The answer without its body, whose bytes they are, and which of them."""
-        member = yield from root.index.find(request.key[len(mount.prefix) :])
-        if member is None:
+        found = yield from root.find(request.key[len(mount.prefix) :])
+        if found is None:
             raise NoSuchKey("", Key=request.key.decode())
-        head = head_of(member, root.index.archive_etag, request.overrides)
+        member = found.member
+        head = head_of(member, found.archive.etag, request.overrides)
         if judge(request.conditions, head.etag, head.mtime_s) is Verdict.NOT_MODIFIED:
-            return ObjectAnswer(304, head, 0), member, Span(0, 0)
+            return ObjectAnswer(304, head, 0), found, Span(0, 0)
         span = wanted(request, member.size) if range_is_current(request.if_range, head.etag, head.mtime_s) else None
         if span is not None:
-            return ObjectAnswer(206, head, span.length, content_range(span, member.size)), member, span
+            return ObjectAnswer(206, head, span.length, content_range(span, member.size)), found, span
         if request.checksum:
             head = replace(head, crc32=checksum_of(member))
-        return ObjectAnswer(200, head, member.size), member, Span(0, member.size)
+        return ObjectAnswer(200, head, member.size), found, Span(0, member.size)
 
-    def _get(self, request: ObjectRequest, mount: Mount, root: Root) -> Steps[ObjectAnswer]:
-        answer, member, span = yield from self._head(request, mount, root)
+    def _get(self, request: ObjectRequest, mount: Mount, root: AnyRoot) -> Steps[ObjectAnswer]:
+        answer, found, span = yield from self._head(request, mount, root)
         if answer.status == 304:
             return answer
-        body = self._body(mount, root, member, span)
+        body = self._body(mount, root, found, span)
         start, rest = yield from _begun(body, answer.content_length)
         return replace(answer, start=start, rest=rest)
 
-    def _body(self, mount: Mount, root: Root, member: Member, span: Span) -> Body:
+    def _body(self, mount: Mount, root: AnyRoot, found: Found, span: Span) -> Body:
         try:
-            yield from read(root.archive, member, span.start, span.stop, index=root.index.identity, frames=self._frames)
+            yield from read(found.archive, found.member, span.start, span.stop, index=found.index, frames=self._frames)
         except ObjectReplaced:
             self._roots.forget(mount, root)
             raise

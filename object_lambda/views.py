@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from indexer.asks import Steps
-from indexer.model import Member
+from indexer.catalogfile.window import Window
 from object_lambda.listing import Run
 from object_lambda.mounts import Mounts, Segment
-from object_lambda.roots import Root, Roots
+from object_lambda.roots import Roots
 
 
 class MountedView:
@@ -37,27 +37,24 @@ class MountedView:
         """As `listing.View.run`: keys of the mount that is next.
 
         Cost:
-            One window of its index, and what opening that costs.
+            One window of its index, or of its catalog, and what opening that costs.
         """
         segment = self._mounts.segment(self._bucket, at)
         if segment is None:
-            return Run(b"", (), "", None)
+            return Run(b"", (), None)
         mount = segment.mount
         start = max(at, segment.start)[len(mount.prefix) :]
-
-        def window(root: Root) -> Steps[tuple[Root, list[Member]]]:
-            return root, (yield from root.index.window(start, want))
-
-        root, members = yield from self._roots.using(mount, window)
-        return _within(segment, members, root.index.archive_etag, complete=len(members) < want)
+        return _within(segment, (yield from self._roots.using(mount, lambda root: root.window(start, want))))
 
 
-def _within(segment: Segment, members: list[Member], archive_etag: str, *, complete: bool) -> Run:
-    """Cut what an archive answered to the segment it answers for; `complete` tells that the archive has no more."""
-    prefix, stop = segment.mount.prefix, segment.stop
-    if stop is not None and stop.startswith(prefix) and members:
+def _within(segment: Segment, window: Window) -> Run:
+    """Cut what a mount answered to the segment it answers for."""
+    prefix, stop, members = segment.mount.prefix, segment.stop, window.members
+    following = stop if window.next is None else prefix + window.next
+    if stop is not None and stop.startswith(prefix):
         count = bisect_left(members, stop[len(prefix) :], key=lambda member: member.name)
         if count < len(members):
-            return Run(prefix, members[:count], archive_etag, stop)
-    following = stop if complete else prefix + members[-1].name + b"\0"
-    return Run(prefix, members, archive_etag, following)
+            return Run(prefix, members[:count], stop)
+        if following is not None and following > stop:
+            following = stop
+    return Run(prefix, members, following)

@@ -13,7 +13,7 @@ from indexer.limits import MIB
 from indexer.plan import FrameKey
 from object_lambda.memory import BoundedMap
 from object_lambda.mounts import Mount, Mounts
-from object_lambda.roots import FirstTouch, Root, Roots, refuse_first_touch
+from object_lambda.roots import AnyRoot, FirstTouch, Roots, refuse_first_touch
 from object_lambda.service import Service
 
 MEMBER_BYTES: Final = 700
@@ -27,7 +27,7 @@ class ServiceSettings:
     Args:
         page_bytes: Decoded index pages. The default holds those of about 90,000 members.
         frame_bytes: Decoded frames. The default holds 32 of the largest we write.
-        roots: How many indexes are kept open; each holds up to 128 KiB.
+        roots: How many indexes are kept open; each holds up to 128 KiB, and a catalog counts as so many as it is long.
         freshness_s: For how long an open index is believed before the store is asked again (one HEAD). An archive that is
             replaced is noticed at once where its bytes are read; this bounds how long HEAD and LIST tell the old state.
     """
@@ -65,6 +65,6 @@ def new_service(
     """
     pages: BoundedMap[PageKey, Page] = BoundedMap(settings.page_bytes, lambda page: MEMBER_BYTES * len(page))
     frames: BoundedMap[FrameKey, bytes] = BoundedMap(settings.frame_bytes, len)
-    known: BoundedMap[Mount, Root] = BoundedMap(settings.roots, lambda _: 1)
+    known: BoundedMap[Mount, AnyRoot] = BoundedMap(settings.roots, lambda root: root.weight)
     roots = Roots(known=known, pages=pages, clock=clock, freshness_s=settings.freshness_s, first_touch=first_touch)
     return Service(Mounts(mounts), roots, frames=frames)

@@ -7,7 +7,7 @@ from indexer.errors import StoreFailed
 from indexer.source.memory import MemorySource
 from object_lambda.memory import BoundedMap
 from object_lambda.mounts import Mount
-from object_lambda.roots import Root, Roots
+from object_lambda.roots import AnyRoot, Root, Roots
 from tests.object_lambda.made_archives import Clock, mount, put_archive
 
 PLACE = mount("bucket")
@@ -16,7 +16,7 @@ PLACE = mount("bucket")
 def roots_and_source(clock: Clock) -> tuple[Roots, MemorySource]:
     objects: dict[str, bytes] = {}
     put_archive(objects, {"a": b"1"})
-    known: BoundedMap[Mount, Root] = BoundedMap(10, lambda _: 1)
+    known: BoundedMap[Mount, AnyRoot] = BoundedMap(10, lambda _: 1)
     return Roots(known=known, pages={}, clock=clock, freshness_s=60), MemorySource(objects)
 
 

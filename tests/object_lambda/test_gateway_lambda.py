@@ -4,6 +4,7 @@ import asyncio
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from indexer.errors import SettingInvalid
 from indexer.source.memory import AsyncMemorySource
 from object_lambda.gateway_lambda import BODY_BYTES, make_handler
 from tests.object_lambda.made_archives import ARCHIVE, put_archive
+from tests.object_lambda.signing import HOST, KEY_ID, REGION, SECRET, signed_by_botocore
 
 CONTENTS = {
     "a b+c%d?e/ü.txt": b"odd",
@@ -102,6 +104,34 @@ def test_what_lambda_cannot_carry_is_refused_with_a_way_out(handler: Handler) ->
     assert len(json.dumps(fits)) < 6 * 1000 * 1000 + 10_000
     large = handler(function_url("/bucket/large"), None)
     assert (large["statusCode"], b"header Range" in body(large)) == (400, True)
+
+
+@pytest.mark.usefixtures("handler")  # which sets a loop for this thread
+def test_a_function_with_keys_verifies_what_its_callers_signed() -> None:
+    objects: dict[str, bytes] = {}
+    put_archive(objects, CONTENTS)
+    keys = {KEY_ID: {"secret": SECRET, "read": ["bucket/a b+c%d?e"]}}
+    env = {"BINDERY_MOUNTS": f"bucket={ARCHIVE}", "AWS_REGION": REGION, "BINDERY_ACCESS_KEYS": json.dumps(keys)}
+    env["BINDERY_ENDPOINT"] = f"https://{HOST}/stage"
+    former = asyncio.get_event_loop()
+    handler = make_handler(env, AsyncMemorySource(objects))
+    try:
+        told = {}
+        for target in (ODD, "/bucket/fits"):
+            facts = signed_by_botocore(f"/stage{target}", at=datetime.now(UTC))
+            headers = {name: value for name, value in facts.headers.items() if name != "host"} | {"Host": "behind.the.proxy"}
+            told[target] = handler(function_url(target, headers=headers), None)
+        assert body(told[ODD]) == b"odd"
+        assert (told["/bucket/fits"]["statusCode"], b"AccessDenied" in body(told["/bucket/fits"])) == (403, True)
+        assert handler(function_url(ODD), None)["statusCode"] == 403
+    finally:
+        asyncio.get_event_loop().close()
+        asyncio.set_event_loop(former)
+
+
+def test_a_function_of_which_nobody_said_who_may_read_does_not_start() -> None:
+    with pytest.raises(SettingInvalid, match=r"nothing says who may read.*BINDERY_ANONYMOUS=true"):
+        make_handler({"BINDERY_MOUNTS": f"bucket={ARCHIVE}"}, AsyncMemorySource({}))
 
 
 def test_a_function_without_mounts_says_so() -> None:

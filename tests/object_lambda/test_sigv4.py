@@ -84,7 +84,9 @@ def test_the_signatures_aws_published_are_verified(case: str) -> None:
 
 CHARS = st.characters(min_codepoint=0x20, max_codepoint=0x24F, exclude_characters="\x7f")
 TEXTS = st.text(st.sampled_from("aé/+ %.~&=;?*'()!\u4e2d😀-_") | CHARS, max_size=12)
-ENCODED = TEXTS.map(lambda text: "".join(c if c.isascii() and (c.isalnum() or c in "-._~/") else _escaped(c) for c in text))
+SUBDELIMITERS = "!$'()*+,;:@"
+"""Characters that a path may hold as they are (RFC 3986 3.3), and that S3 spells as `%XX` all the same."""
+
 HEADER_NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=8).map("x-amz-meta-{}".format)
 # Bytes as a client may send them. A no-break space is none of SigV4's spaces, though Python's str.split takes it for one.
 HEADER_VALUES = st.text(
@@ -96,9 +98,17 @@ def _escaped(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode())
 
 
+def encoded(text: str, safe: str = "") -> str:
+    return "".join(char if char.isascii() and (char.isalnum() or char in "-._~/" + safe) else _escaped(char) for char in text)
+
+
+ENCODED = TEXTS.map(encoded)
+AS_SENT = st.tuples(TEXTS, st.sets(st.sampled_from(SUBDELIMITERS))).map(lambda pair: encoded(pair[0], "".join(pair[1])))
+
+
 @given(
-    path=ENCODED,
-    query=st.lists(st.tuples(ENCODED, ENCODED), max_size=4),
+    path=AS_SENT,
+    query=st.lists(st.tuples(AS_SENT, AS_SENT), max_size=4),
     headers=st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=4),
     method=st.sampled_from(["GET", "HEAD"]),
 )
@@ -109,6 +119,16 @@ def test_what_botocore_signs_in_a_header_is_verified(
     text = "&".join(f"{name}={value}" for name, value in query)
     facts = signed_by_botocore(f"/bucket/{path}{'?' if text else ''}{text}", method=method, headers=headers)
     assert access_at().authorize(facts).name == KEY_ID
+
+
+@given(path=TEXTS, prefix=TEXTS, bare=st.sets(st.sampled_from(SUBDELIMITERS)))
+@example(path="a+b c", prefix="a+b c", bare=set("+"))
+def test_what_is_signed_as_s3_spells_it_may_be_sent_in_another_spelling(path: str, prefix: str, bare: set[str]) -> None:
+    facts = signed_by_botocore(f"/bucket/{encoded(path)}?list-type=2&prefix={encoded(prefix).replace('/', '%2F')}")
+    safe = "".join(bare)
+    spaced = encoded(prefix, safe.replace("+", "")).replace("%20", "+")  # in a query a plus sign is a space
+    sent = replace(facts, raw_path=f"/bucket/{encoded(path, safe)}".encode(), raw_query=f"prefix={spaced}&list-type=2".encode())
+    assert access_at().authorize(sent).name == KEY_ID
 
 
 NAMES = ENCODED.filter(lambda name: name and not name.startswith(("X-Amz-", "AWS")))

@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from archiver.sources import Chosen, Fetched
+from archiver.writers import Data
 from indexer.attributes import DEFAULT_CONTENT_TYPE
 from indexer.errors import AccessRefused, BinderyError, LocationInvalid, ObjectMissing, ObjectReplaced, SourceChanged, StoreFailed
 from indexer.model import Attributes
@@ -124,6 +125,7 @@ class Buckets:
     def read(self, chosen: Chosen, start: int, stop: int) -> Fetched:
         """As `Reader.read`."""
         whole = (start, stop) == (0, chosen.size)
+        data: Data
         try:
             place = self.place(chosen.url)
             if place is None:
@@ -134,7 +136,7 @@ class Buckets:
                     options["range"] = (start, stop)
                 result = obstore.get(place.store, place.key, options=options)
                 etag, moment, told = result.meta["e_tag"] or "", result.meta["last_modified"], result.attributes
-                data = bytes(result.bytes())
+                data = memoryview(result.bytes())
         except CLIENT_ERRORS as error:
             raise source_failure(client_failure(error, chosen.url)) from error
         except STORE_ERRORS as error:

@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 from typing import Final, NamedTuple
 
 from archiver.sources import Chosen, Reader
-from archiver.writers import Sums
+from archiver.writers import Data, Sums
 from indexer.limits import KIB, MIB
 from indexer.model import Attributes
 
@@ -42,7 +42,7 @@ class Piece(NamedTuple):
     """
 
     chosen: Chosen
-    data: bytes
+    data: Data
     start: int
     attributes: Attributes
     mtime_s: int

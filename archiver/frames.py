@@ -17,8 +17,9 @@ import zstandard
 
 from indexer.limits import FRAME_RAW_BYTES, FRAME_STORED_BYTES, FRAME_STORED_BYTES_MOST, KIB, MIB
 
-BATCH_RAW_BYTES: Final = 8 * MIB
-"""Raw bytes cut and compressed as one task: a dozen frames, so that an uneven last one costs little, yet one a core fits memory."""
+BATCH_RAW_BYTES: Final = 4 * MIB
+"""Raw bytes cut and compressed as one task: half a dozen frames of logs, so that their even division costs little, yet ten cores
+work on as many batches in the memory that the default leaves them."""
 
 FIRST_GUESS_RAW_BYTES: Final = 512 * KIB
 """Raw length tried for the first frame of a batch; logs shrink to a twentieth, which makes it about one frame."""
@@ -35,7 +36,7 @@ class Level:
     Args:
         name: What it is called on the command line.
         parameters: zstd's knobs for frames of up to 1 MiB.
-        stored_bytes: What a frame is filled to.
+        stored_bytes: What a frame is expected to take at most; it takes a tenth less on average, because frames are made even.
         member_level: zstd's level for a member that is compressed alone (zip).
         deflate_level: zlib's level (zip with deflate).
     """
@@ -72,22 +73,22 @@ _LEVELS: Final = (
     Level(
         "fast",
         _parameters(zstandard.STRATEGY_DFAST, search_log=1, min_match=5, target_length=0),
-        FRAME_STORED_BYTES,
+        FRAME_STORED_BYTES + 2 * KIB,
         member_level=3,
         deflate_level=1,
     ),
     Level(
         "default",
         _parameters(zstandard.STRATEGY_LAZY2, search_log=5, min_match=6, target_length=32),
-        FRAME_STORED_BYTES,
+        FRAME_STORED_BYTES + 2 * KIB,
         member_level=9,
         deflate_level=6,
     ),
-    # Frames a little longer: 36 KiB and a page of 20 KiB still cost less than 64 KiB, and save 1 % of the archive.
+    # Frames a little longer: with a page of 20 KiB they still cost less than 64 KiB, and they save 1 % of the archive.
     Level(
         "dense",
         _parameters(zstandard.STRATEGY_BTOPT, search_log=9, min_match=5, target_length=999, hash_log=18, chain_log=19),
-        36 * KIB,
+        FRAME_STORED_BYTES + 5 * KIB,
         member_level=19,
         deflate_level=9,
     ),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from archiver.allocator import bound_arenas
 from archiver.buckets import Buckets
 from archiver.fetch import fetch
 from archiver.interrupt import terminable
@@ -49,8 +50,14 @@ from indexer.source.route import RoutedSource
 from indexer.source.settings import StoreSettings
 from indexer.urls import FILE, index_url, join, local_path, parse, parse_prefix, split
 
-PROCESS_BYTES: Final = 96 * MIB
-"""What the interpreter, its libraries and their connections take; measured 80 MiB with boto3 and obstore loaded."""
+PROCESS_BYTES: Final = 80 * MIB
+"""What the interpreter and its libraries take, with boto3 and obstore loaded, and what the allocator keeps of freed memory."""
+
+LEAST_ROOM_BYTES: Final = 48 * MIB
+"""What is shared out at least, however little is allowed."""
+
+CONNECTION_BYTES: Final = MIB
+"""What a request under way takes beside its answer: buffers of the connection, and the answer in the pieces it came in."""
 
 
 class Outcome(enum.StrEnum):
@@ -134,6 +141,7 @@ def pack(settings: PackSettings, progress: Progress | None = None) -> PackReport
         One request a source (more for large ones), one upload, the archive read twice. Memory: `settings.memory_bytes`.
     """
     progress = progress or Silent()
+    bound_arenas()
     with terminable(), ExitStack() as stack:
         _check_places(settings)
         selection = stack.enter_context(closing(select(settings, progress)))
@@ -177,7 +185,9 @@ class _Pack:
         self._index_url = index_url(self._url)
         self._source = RoutedSource(settings.env)
         self._stale_index: Identity | None = None
-        self._room = settings.memory_bytes - PROCESS_BYTES
+        # A quarter each for what is fetched, compressed and uploaded; one for copies on the way.
+        room = settings.memory_bytes - PROCESS_BYTES - selection.reader.requests * CONNECTION_BYTES
+        self._share_bytes = max(room, LEAST_ROOM_BYTES) // 4
         self._buckets: Buckets | None = None
         if split(self._url).scheme != FILE:
             mine = selection.reader
@@ -236,7 +246,7 @@ class _Pack:
         """Fetch the sources, write the archive, publish it."""
         publication = self._publication(self._url, replaces=None)
         try:
-            with disk_errors(), _threads(self._settings.threads, "compress") as executor:
+            with _threads(self._settings.threads, "compress") as executor:
                 self._receive(self._writer(publication, executor))
             return publication.publish()
         finally:
@@ -247,7 +257,7 @@ class _Pack:
         reader, selection = self._selection.reader, self._selection
         tally = Tally(self._progress, Phase.PACK, selection.rows.count, selection.bytes)
         with _threads(reader.requests, "fetch") as executor:
-            for piece in fetch(selection.rows, reader, executor, most_bytes=self._room // 4):
+            for piece in fetch(selection.rows, reader, executor, most_bytes=self._share_bytes):
                 chosen, sums = piece.chosen, piece.sums
                 etag = reader.etag(chosen)
                 if piece.whole and sums is not None:
@@ -270,7 +280,7 @@ class _Pack:
         tally.tell()
 
     def _writer(self, publication: Publication, executor: Executor) -> Writer:
-        settings, sources, most_bytes = self._settings, self._selection.sources, self._room // 4
+        settings, sources, most_bytes = self._settings, self._selection.sources, self._share_bytes
         if settings.format is Format.ZIP:
             return ZipWriter(
                 publication.write,
@@ -285,44 +295,26 @@ class _Pack:
 
     def _prove(self, archive: Identity) -> Index:
         """Index the archive from its bytes, read every member back, publish the index."""
-        with (
-            _threads(STRETCHES_AHEAD + 1, "read") as executor,
-            disk_errors(),
-            tempfile.TemporaryFile(dir=self._settings.scratch, prefix="bindery-index-") as file,
-        ):
+        with _threads(STRETCHES_AHEAD + 1, "read") as executor, closing(_Draft(self._settings.scratch)) as draft:
             tally = Tally(self._progress, Phase.INDEX, self._selection.rows.count)
-            found = 0
-
-            def told(members: int) -> None:
-                nonlocal found
-                tally.add(members - found, 0)
-                found = members
-
-            build_index(
-                self._url,
-                ReadAhead(self._source, executor),
-                file.write,
-                scratch=self._settings.scratch,
-                progress=told,
-            )
+            ahead = ReadAhead(self._source, executor)
+            build_index(self._url, ahead, draft.write, scratch=self._settings.scratch, progress=tally.reach)
             tally.tell()
-            file.flush()
             index = verify(
                 archive,
-                f"{FILE}:///proc/self/fd/{file.fileno()}",
+                draft.url,
                 self._receipts,
                 source=self._source,
                 executor=executor,
                 progress=self._progress,
             )
-            self._publish_index(file)
+            self._publish_index(draft)
         return index
 
-    def _publish_index(self, file: IO[bytes]) -> None:
+    def _publish_index(self, draft: _Draft) -> None:
         publication = self._publication(self._index_url, replaces=self._stale_index)
         try:
-            file.seek(0)
-            while piece := file.read(MIB):
+            for piece in draft.pieces():
                 publication.write(piece)
             publication.publish()
         finally:
@@ -335,7 +327,7 @@ class _Pack:
             url,
             self._buckets,
             scratch=self._settings.scratch,
-            most_bytes=self._room // 4,
+            most_bytes=self._share_bytes,
             replaces=replaces,
             derived=self._derived,
         )
@@ -363,6 +355,36 @@ class _Pack:
             left_out=self._selection.left_out.counts,
             examples=self._selection.left_out.examples,
         )
+
+
+class _Draft:
+    """An index that is not yet where it belongs: a file without a name."""
+
+    def __init__(self, scratch: Path) -> None:
+        with disk_errors():
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=scratch, prefix="bindery-index-")  # noqa: SIM115 - see close
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        with disk_errors():
+            self._file.write(data)
+
+    @property
+    def url(self) -> str:
+        """Where a local source finds what was written."""
+        with disk_errors():
+            self._file.flush()
+        return f"{FILE}:///proc/self/fd/{self._file.fileno()}"
+
+    def pieces(self) -> Iterator[bytes]:
+        """All bytes, from the first."""
+        self._file.seek(0)
+        while piece := self._file.read(MIB):
+            yield piece
+
+    def close(self) -> None:
+        """Give the room back."""
+        self._file.close()
 
 
 @contextmanager

@@ -48,15 +48,20 @@ class Tally:
 
     def __init__(self, progress: Progress, phase: Phase, members: int | None = None, member_bytes: int | None = None) -> None:
         self._progress = progress
-        self._members = self._bytes = 0
+        self._members = self._bytes = self._all_members = 0
         progress.begin(phase, members, member_bytes)
 
     def add(self, members: int, member_bytes: int) -> None:
         """So much more is done."""
         self._members += members
+        self._all_members += members
         self._bytes += member_bytes
         if self._members >= TOLD_MEMBERS or self._bytes >= TOLD_BYTES:
             self.tell()
+
+    def reach(self, members: int) -> None:
+        """So many members of the step are done by now."""
+        self.add(members - self._all_members, 0)
 
     def tell(self) -> None:
         """Tell what was not told yet."""

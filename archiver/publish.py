@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from archiver.scratch import disk_errors
+from archiver.writers import Data
 from indexer.errors import DestinationExists
 from indexer.model import Identity
 from indexer.source.local import failure, identity
@@ -19,7 +20,7 @@ TEMPORARY_SUFFIX = ".bindery-part"
 class Publication(Protocol):
     """One object on its way: written piece by piece, then published or discarded."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """Take the next bytes.
 
         Raises:
@@ -64,7 +65,7 @@ class FilePublication:
             raise failure(error, url) from error
         self._open, self._done = True, False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """As `Publication.write`."""
         with disk_errors("the archive", "Free some space, or choose another destination"):
             view = memoryview(data)

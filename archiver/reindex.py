@@ -12,7 +12,9 @@ from archiver.publish import FilePublication, Publication
 from archiver.scratch import disk_errors
 from archiver.uploads import ObjectPublication
 from indexer.build import BuildSummary, build_index
-from indexer.errors import ObjectMissing
+from indexer.drivers import run
+from indexer.errors import IndexDamaged, IndexMissing, IndexUnsupported, ObjectMissing
+from indexer.indexfile.reader import open_index
 from indexer.limits import MIB
 from indexer.model import Identity
 from indexer.source import Source
@@ -61,6 +63,20 @@ def reindex(
         finally:
             publication.discard()
     return summary
+
+
+def indexed(archive_url: str, index_url: str, source: Source) -> bool:
+    """Whether an archive has an index of the version that is there now. Costs two or three requests.
+
+    Raises:
+        ObjectMissing: There is no such archive.
+        AccessRefused, StoreFailed: As ever.
+    """
+    archive = source.head(archive_url).identity
+    try:
+        return run(open_index(index_url), source).archive(archive_url) == archive
+    except (IndexMissing, IndexDamaged, IndexUnsupported):
+        return False
 
 
 def _present(url: str, source: Source) -> Identity | None:

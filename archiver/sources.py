@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from archiver.writers import Data
 from indexer.model import Attributes
 
 
@@ -28,7 +29,7 @@ class Chosen(NamedTuple):
 class Fetched(NamedTuple):
     """Bytes of a source, and what its store tells of it with them."""
 
-    data: bytes
+    data: Data
     attributes: Attributes
     mtime_s: int
 

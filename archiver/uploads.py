@@ -13,6 +13,7 @@ from archiver.buckets import CLIENT_ERRORS, Buckets, client_failure
 from archiver.lane import Lane
 from archiver.publish import exists
 from archiver.scratch import disk_errors
+from archiver.writers import Data
 from indexer.errors import BinderyError, ObjectMissing, ObjectReplaced, StoreFailed
 from indexer.limits import MIB
 from indexer.model import Identity
@@ -80,7 +81,7 @@ class ObjectPublication:
         self._part = _Part(scratch, 1)
         self._size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """As `Publication.write`."""
         view = memoryview(data)
         while view:

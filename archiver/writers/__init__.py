@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol
 
 from indexer.model import Attributes
 
+Data = bytes | memoryview
+"""Bytes as they came from a store, which are not copied on their way."""
+
 
 class Entry(NamedTuple):
     """One member as it is to be written.
@@ -35,7 +38,7 @@ class Sums(NamedTuple):
 class Writer(Protocol):
     """Writes one archive, members in the order they are given; what it is given alone decides its bytes."""
 
-    def add(self, entry: Entry, data: bytes, sums: Sums) -> None:
+    def add(self, entry: Entry, data: Data, sums: Sums) -> None:
         """Write a member whose bytes are at hand."""
         ...
 
@@ -43,7 +46,7 @@ class Writer(Protocol):
         """Begin a member whose bytes follow with `feed`."""
         ...
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Data) -> None:
         """Write the next bytes of the member that was begun."""
         ...
 

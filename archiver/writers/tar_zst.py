@@ -16,7 +16,7 @@ from typing import Final
 from archiver import tarheaders
 from archiver.frames import BATCH_RAW_BYTES, Level, StoredFrame, compress_large, compress_members
 from archiver.lane import Lane
-from archiver.writers import Entry, Sums
+from archiver.writers import Data, Entry, Sums
 from indexer.attributes import encode
 from indexer.limits import FRAME_RAW_BYTES
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes
@@ -58,7 +58,7 @@ class TarZstWriter:
         first = [(b"BINDERY.etag", b"md5"), (b"BINDERY.sources", sources.encode())]
         self._put(tarheaders.pax(tarheaders.PAX_GLOBAL, first))
 
-    def add(self, entry: Entry, data: bytes, sums: Sums) -> None:  # noqa: ARG002 - the scanner counts them from the bytes
+    def add(self, entry: Entry, data: Data, sums: Sums) -> None:  # noqa: ARG002 - the scanner counts them from the bytes
         """As `Writer.add`."""
         self._put(b"".join((self._headers(entry), data, tarheaders.padding(len(data)))))
 
@@ -68,7 +68,7 @@ class TarZstWriter:
         self._large += self._headers(entry)
         self._large_padding = tarheaders.padding(entry.size)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Data) -> None:
         """As `Writer.feed`."""
         self._large += data
         whole = len(self._large) - len(self._large) % FRAME_RAW_BYTES

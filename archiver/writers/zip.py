@@ -20,7 +20,8 @@ import zstandard
 
 from archiver.frames import Level
 from archiver.lane import Lane
-from archiver.writers import Entry, Sums
+from archiver.scratch import disk_errors
+from archiver.writers import Data, Entry, Sums
 from indexer.attributes import encode
 from indexer.errors import SourceUnpackable
 from indexer.limits import KIB, MIB
@@ -77,7 +78,7 @@ ZIP64_NEEDS: Final = 45
 class Stream(Protocol):
     """A compressor that is fed piece by piece."""
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: Data, /) -> bytes:
         """The next compressed bytes, perhaps none."""
         ...
 
@@ -92,7 +93,7 @@ class Stored(NamedTuple):
     entry: Entry
     sums: Sums
     method: Method
-    data: bytes
+    data: Data
 
 
 class ZipWriter:
@@ -110,7 +111,7 @@ class ZipWriter:
 
     def __init__(
         self,
-        out: Callable[[bytes], object],
+        out: Callable[[Data], object],
         executor: Executor,
         *,
         level: Level,
@@ -123,15 +124,16 @@ class ZipWriter:
         self._level = level
         self._method = method
         self._comment = f"BINDERY.sources={sources}".encode()
-        self._directory: IO[bytes] = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed in close, or with the writer
+        with disk_errors():
+            self._directory: IO[bytes] = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed in close, or with the writer
         self._lane: Lane[list[Stored]] = Lane(executor, self._take, most_bytes=most_bytes)
-        self._batch: list[tuple[Entry, bytes, Sums]] = []
+        self._batch: list[tuple[Entry, Data, Sums]] = []
         self._batch_bytes = 0
         self._at = 0
         self._entries = 0
         self._streamed: _Streamed | None = None
 
-    def add(self, entry: Entry, data: bytes, sums: Sums) -> None:
+    def add(self, entry: Entry, data: Data, sums: Sums) -> None:
         """As `Writer.add`."""
         self._batch.append((entry, data, sums))
         self._batch_bytes += len(data)
@@ -145,7 +147,7 @@ class ZipWriter:
         self._streamed = _Streamed(entry, self._at, _stream(self._level, self._method, entry.size))
         self._out(_local_header(entry, self._method, streamed=True, crc32=0, stored_bytes=0))
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Data) -> None:
         """As `Writer.feed`."""
         assert self._streamed is not None  # noqa: S101 - begin comes first
         self._streamed.stored_bytes += self._out(self._streamed.stream.compress(data))
@@ -182,7 +184,7 @@ class ZipWriter:
             + self._comment
         )
 
-    def _out(self, data: bytes) -> int:
+    def _out(self, data: Data) -> int:
         if data:
             self._sink(data)
             self._at += len(data)
@@ -196,7 +198,8 @@ class ZipWriter:
     def _take(self, members: list[Stored]) -> None:
         for entry, sums, method, data in members:
             start = self._at
-            self._out(_local_header(entry, method, streamed=False, crc32=sums.crc32, stored_bytes=len(data)) + data)
+            self._out(_local_header(entry, method, streamed=False, crc32=sums.crc32, stored_bytes=len(data)))
+            self._out(data)
             self._enter(entry, sums, method, len(data), start, flags=0)
 
     def _enter(self, entry: Entry, sums: Sums, method: Method, stored_bytes: int, start: int, *, flags: int) -> None:
@@ -207,7 +210,7 @@ class ZipWriter:
             extra = _field(ZIP64_EXTRA, Struct(f"<{len(wide)}Q").pack(*wide)) + extra
         time, date = _dos_time(entry.mtime_s)
         needs = max(NEEDS[method], ZIP64_NEEDS if wide else 0)
-        self._directory.write(
+        told = (
             CENTRAL.pack(
                 b"PK\x01\x02",
                 UNIX_HOST | NEEDS[Method.ZSTD],
@@ -230,6 +233,8 @@ class ZipWriter:
             + entry.name
             + extra
         )
+        with disk_errors():
+            self._directory.write(told)
         self._entries += 1
 
 
@@ -244,7 +249,7 @@ class _Streamed:
 _MINE = threading.local()
 
 
-def _compress(level: Level, method: Method, members: list[tuple[Entry, bytes, Sums]]) -> list[Stored]:
+def _compress(level: Level, method: Method, members: list[tuple[Entry, Data, Sums]]) -> list[Stored]:
     """Compress some members, each for itself; what does not shrink stays as it is."""
     compressors: dict[str, zstandard.ZstdCompressor] = _MINE.__dict__
     zstd = compressors.get(level.name)

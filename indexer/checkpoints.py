@@ -60,6 +60,9 @@ def find(stretch: bytes, start: Checkpoint | None) -> list[Checkpoint]:
     Returns:
         Checkpoints behind `start`, in order; their offsets count from the beginning of the stretch.
 
+    Raises:
+        ValueError: The library cannot follow the stretch.
+
     Cost:
         Decodes the stretch once, at about 400 MB/s; memory for one window a checkpoint.
     """
@@ -72,9 +75,12 @@ def find(stretch: bytes, start: Checkpoint | None) -> list[Checkpoint]:
         return []
     file = io.BytesIO(b"".join((front, shown if start is None else led(shown, start.bit))))
     exported = io.BytesIO()
-    with indexed_gzip.IndexedGzipFile(fileobj=file, spacing=CHECKPOINT_STEP_BYTES, skip_crc_check=True) as reader:
-        reader.build_full_index()
-        reader.export_index(fileobj=exported)
+    try:
+        with indexed_gzip.IndexedGzipFile(fileobj=file, spacing=CHECKPOINT_STEP_BYTES, skip_crc_check=True) as reader:
+            reader.build_full_index()
+            reader.export_index(fileobj=exported)
+    except OSError as error:  # what the library raises is one
+        raise ValueError(f"its checkpoints cannot be found ({error})") from None
     window_bytes = 0 if start is None else len(start.window)
     return [
         point._replace(stored=point.stored - len(front) - lead_bytes, raw=point.raw - window_bytes)

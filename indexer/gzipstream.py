@@ -127,12 +127,14 @@ class GzipStream:
         member = self._member
         if not member.start and member.whole:
             self.mtime_s = int.from_bytes(member.held[MTIME], "little")
-        if self._inflate.eof:
-            told = list(member.end())
+        ended = self._inflate.eof
+        try:
+            told = list(member.end() if ended else member.stretched())
+        except ValueError as error:
+            raise self._damaged(f"a gzip member decodes, but {error}") from None
+        if ended:
             self._inflate = None
             self.members += bool(told)
-        else:
-            told = list(member.stretched())
         for each in told:
             self.largest_frame = max(self.largest_frame, each.frame.raw_bytes)
             self.checkpoints += each.frame.codec is Codec.DEFLATE_AT

@@ -51,7 +51,7 @@ def facts_of(method: str, url: str, headers: Sequence[tuple[str, str]]) -> Reque
     path, _, query = url.partition("://")[2].partition("?")
     told: dict[str, str] = {"host": urlsplit(url).netloc}
     for name, value in headers:
-        seen = value.encode().decode("latin-1").strip()
+        seen = value.encode().decode("latin-1").strip(" \t")
         key = name.lower()
         told[key] = f"{told[key]},{seen}" if key in told and key != "host" else seen
     return RequestFacts(method, path[path.index("/") :].encode(), query.encode(), told)

@@ -7,8 +7,9 @@ that has its index is left alone.
 Variables: those of the store (`indexer.source.settings`); `BINDERY_INDEX_KINDS`, which kinds of archive to index, told apart by the
 ends of their names (default: all but single compressed files, which a bucket of logs is full of).
 
-The function needs s3:GetObject on the archives, and s3:GetObject and s3:PutObject on keys that end in `.bindery`. Its timeout and
-its `/tmp` must suffice for the largest archive; of a queue, switch `ReportBatchItemFailures` on.
+The function needs s3:GetObject on the archives, s3:GetObject and s3:PutObject on keys that end in `.bindery`, and s3:ListBucket,
+without which S3 does not tell that there is no index yet. Its timeout and its `/tmp` must suffice for the largest archive; for a
+queue, switch `ReportBatchItemFailures` on.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ M_ARENA_MAX: Final = -8
 
 ARENAS: Final = 2
 """Pools that memory is taken from. glibc makes up to eight for each core and gives each thread its own; what one thread frees, the
-others do not find. A pack of objects of 190 KB by 64 threads peaked at 223 MB with the 16 pools of two cores, and at 205 to 220 MB with
-two, for the same CPU; a larger machine would have made more."""
+others do not find. A pack of objects of 190 KB by 64 threads peaked at 223 MB with the 16 pools of two cores, and at 205 to 220 MB
+with two, for the same CPU; a larger machine would have made more."""
 
 
 def bound_arenas() -> None:

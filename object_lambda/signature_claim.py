@@ -33,6 +33,10 @@ TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 PAYLOAD = re.compile(r"[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-[A-Z0-9-]{1,64}")
 COMPONENTS: Final = {"Credential", "SignedHeaders", "Signature"}
 PARAMETERS: Final = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires")
+FIRST_REGION: Final = "us-east-1"
+LOCATION = re.compile(rb"(?:^|&)location(?:[=&]|$)")
+"""GetBucketLocation: whoever asks where a bucket is cannot know what to sign for. minio's clients ask so, for S3's first region."""
+
 MARKS: Final = (b"X-Amz-", b"AWSAccessKeyId")
 """One of these is in the query of every presigned URL."""
 
@@ -43,7 +47,7 @@ class Claim:
 
     Args:
         access_key_id: Whose.
-        region: For which region, which is the verifier's own.
+        region: For which region.
         signed_headers: Names in lower case, in the order they were signed in.
         signature: As sent.
         timestamp: When, as `20261120T083000Z`.
@@ -110,13 +114,13 @@ def _in_header(facts: RequestFacts, authorization: str, region: str) -> Claim:
     if len(components) < len(COMPONENTS):
         _malformed("the authorization header requires three components: Credential, SignedHeaders, and Signature.")
     timestamp, time_s = _header_time(facts.headers)
-    access_key_id = _scoped(components["Credential"], timestamp, region, _malformed)
+    access_key_id, signed_for = _scoped(components["Credential"], timestamp, _regions(facts, region), _malformed)
     payload = facts.headers.get("x-amz-content-sha256")
     if payload is None:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
     return Claim(
         access_key_id=access_key_id,
-        region=region,
+        region=signed_for,
         signed_headers=_names(components["SignedHeaders"]),
         signature=components["Signature"],
         timestamp=timestamp,
@@ -137,10 +141,11 @@ def _presigned(facts: RequestFacts, query: Mapping[str, str], region: str) -> Cl
     time_s = _time_s(query["X-Amz-Date"])
     if time_s is None:
         raise AuthorizationQueryParametersError("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    access_key_id = _scoped(query["X-Amz-Credential"], query["X-Amz-Date"], region, _bad_credential_parameter)
+    regions = _regions(facts, region)
+    access_key_id, signed_for = _scoped(query["X-Amz-Credential"], query["X-Amz-Date"], regions, _bad_credential_parameter)
     return Claim(
         access_key_id=access_key_id,
-        region=region,
+        region=signed_for,
         signed_headers=_names(query["X-Amz-SignedHeaders"]),
         signature=query["X-Amz-Signature"],
         timestamp=query["X-Amz-Date"],
@@ -170,21 +175,26 @@ _malformed = _Refuse(AuthorizationHeaderMalformed, "The authorization header is 
 _bad_credential_parameter = _Refuse(AuthorizationQueryParametersError, "Error parsing the X-Amz-Credential parameter")
 
 
-def _scoped(credential: str, timestamp: str, region: str, refuse: _Refuse) -> str:
-    """The id of the key, of a credential whose scope is ours."""
+def _regions(facts: RequestFacts, region: str) -> tuple[str, ...]:
+    """The regions a request may be signed for, our own first."""
+    return (region, FIRST_REGION) if LOCATION.search(facts.raw_query) else (region,)
+
+
+def _scoped(credential: str, timestamp: str, regions: tuple[str, ...], refuse: _Refuse) -> tuple[str, str]:
+    """The id of the key and the region, of a credential whose scope is ours."""
     parts = credential.split("/")
     if len(parts) != 5 or not parts[0]:
         refuse('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
-    access_key_id, date, asked, service, terminal = parts
+    access_key_id, date, region, service, terminal = parts
     if terminal != TERMINAL:
         refuse(f'incorrect terminal "{terminal}". This endpoint uses "{TERMINAL}".')
     if service != SERVICE:
         refuse(f'incorrect service "{service}". This endpoint belongs to "{SERVICE}".')
-    if asked != region:
-        refuse(f"the region '{asked}' is wrong; expecting '{region}'", region=region)
+    if region not in regions:
+        refuse(f"the region '{region}' is wrong; expecting '{regions[0]}'", region=regions[0])
     if date != timestamp[:8]:
         refuse(f'Invalid credential date "{date}". This date is not the same as X-Amz-Date: "{timestamp[:8]}".')
-    return access_key_id
+    return access_key_id, region
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class SignedAccess:
         self._keyring = keyring
         self._region = region
         self._now = now
-        self._signing_keys: LRUCache[tuple[str, str], bytes] = LRUCache(DAYS_KEPT * len(keyring))
+        self._signing_keys: LRUCache[tuple[str, str, str], bytes] = LRUCache(DAYS_KEPT * len(keyring))
 
     def authorize(self, facts: RequestFacts) -> Caller:
         """As `Access.authorize`.
@@ -65,7 +65,7 @@ class SignedAccess:
         key = self._keyring.find(claim.access_key_id)
         if key is None:
             raise InvalidAccessKeyId("", AWSAccessKeyId=claim.access_key_id)
-        self._check_signature(facts, claim, self._signing_key(key, claim.timestamp[:8]))
+        self._check_signature(facts, claim, self._signing_key(key, claim.timestamp[:8], claim.region))
         if facts.method in READS and HASH.fullmatch(claim.payload) and claim.payload != EMPTY_SHA256:
             raise XAmzContentSHA256Mismatch("", ClientComputedContentSHA256=claim.payload, S3ComputedContentSHA256=EMPTY_SHA256)
         return key.caller
@@ -84,11 +84,11 @@ class SignedAccess:
         elif claim.time_s > now_s + SKEW_S:
             raise AccessDenied("Request is not yet valid", **{"X-Amz-Date": claim.timestamp, "ServerTime": _iso(now_s)})
 
-    def _signing_key(self, key: AccessKey, date: str) -> bytes:
-        place = key.access_key_id, date
+    def _signing_key(self, key: AccessKey, date: str, region: str) -> bytes:
+        place = key.access_key_id, date, region
         found = self._signing_keys.get(place)
         if found is None:
-            found = self._signing_keys[place] = signing_key(key.secret, date=date, region=self._region)
+            found = self._signing_keys[place] = signing_key(key.secret, date=date, region=region)
         return found
 
     def _check_signature(self, facts: RequestFacts, claim: Claim, key: bytes) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from indexer.errors import SettingInvalid
 from object_lambda.endpoint import UNCHANGED, Endpoint
-from tests.object_lambda.signing import HOST, KEY_ID, access_at, changed, signed_by_botocore
+from tests.object_lambda.signed_requests import HOST, KEY_ID, access_at, changed, signed_by_botocore
 
 
 @pytest.mark.parametrize(

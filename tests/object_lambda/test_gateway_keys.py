@@ -24,7 +24,7 @@ from indexer.source.memory import AsyncMemorySource
 from object_lambda.endpoint import Endpoint
 from object_lambda.signed_access import SignedAccess
 from tests.object_lambda.made_archives import mount, put_archive, service_over
-from tests.object_lambda.signing import KEY_ID, NOW_S, SECRET, Clock, keyring, secret_of, signed_by_botocore
+from tests.object_lambda.signed_requests import KEY_ID, NOW_S, SECRET, Clock, keyring, secret_of, signed_by_botocore
 from tests.servers.gateway import REGION, GatewayServer, running_gateway
 
 if TYPE_CHECKING:

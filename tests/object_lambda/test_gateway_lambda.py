@@ -14,7 +14,7 @@ from indexer.errors import SettingInvalid
 from indexer.source.memory import AsyncMemorySource
 from object_lambda.gateway_lambda import BODY_BYTES, make_handler
 from tests.object_lambda.made_archives import ARCHIVE, put_archive
-from tests.object_lambda.signing import HOST, KEY_ID, REGION, SECRET, signed_by_botocore
+from tests.object_lambda.signed_requests import HOST, KEY_ID, REGION, SECRET, signed_by_botocore
 
 CONTENTS = {
     "a b+c%d?e/ü.txt": b"odd",

@@ -12,7 +12,18 @@ from object_lambda.access import RequestFacts
 from object_lambda.s3_errors import S3Error, SignatureDoesNotMatch
 from object_lambda.signed_access import DAYS_KEPT, SKEW_S
 from object_lambda.sigv4 import signing_key
-from tests.object_lambda.signing import KEY_ID, NOW, NOW_S, REGION, SECRET, Clock, access_at, changed, secret_of, signed_by_botocore
+from tests.object_lambda.signed_requests import (
+    KEY_ID,
+    NOW,
+    NOW_S,
+    REGION,
+    SECRET,
+    Clock,
+    access_at,
+    changed,
+    secret_of,
+    signed_by_botocore,
+)
 
 KEY = "/bucket/logs/key?response-content-type=a"
 
@@ -293,6 +304,17 @@ def test_a_presigned_url_holds_to_its_last_second_and_no_longer() -> None:
 
 def test_a_date_header_serves_where_x_amz_date_cannot_be_sent() -> None:
     assert access_at().authorize(in_header(headers=[("Date", "any: botocore writes its own")])).name == KEY_ID
+
+
+@pytest.mark.parametrize("query", ["location", "location=", "a=1&location="])
+def test_where_a_bucket_is_may_be_asked_for_the_first_region(query: str) -> None:
+    access = access_at()
+    assert access.authorize(signed_by_botocore(f"/bucket?{query}", region="us-east-1")).name == KEY_ID
+    assert access.authorize(signed_by_botocore(f"/bucket?{query}")).name == KEY_ID
+    with pytest.raises(S3Error, match="expecting 'eu-central-1'"):
+        access.authorize(signed_by_botocore(f"/bucket?{query}", region="us-west-2"))
+    with pytest.raises(S3Error, match="expecting 'eu-central-1'"):
+        access.authorize(signed_by_botocore(f"/bucket?{query.replace('location', 'locations')}", region="us-east-1"))
 
 
 def test_the_components_may_come_in_any_order_and_spacing() -> None:

@@ -15,7 +15,7 @@ from object_lambda.s3_errors import S3Error, SignatureDoesNotMatch
 from object_lambda.signature_claim import claim_of
 from object_lambda.signed_access import EMPTY_SHA256, SignedAccess
 from object_lambda.sigv4 import spellings
-from tests.object_lambda.signing import KEY_ID, REGION, access_at, changed, signed_by_botocore
+from tests.object_lambda.signed_requests import KEY_ID, REGION, access_at, changed, signed_by_botocore
 
 # "Signature Calculations for the Authorization Header" (single chunk and multiple chunks) and "Using Query Parameters" in the
 # Amazon S3 API reference. Our own S3 differs from the generic test suite, which normalises paths and does not hash bodies.

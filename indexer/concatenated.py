@@ -58,8 +58,7 @@ class ConcatenatedStream:
                 self._at += skipped
                 at += skipped
                 if at < len(data):
-                    if self._padding_bytes and (self._at - self._start) % self._padding_bytes:
-                        raise self._damaged("the padding between two streams is not as long as it must be")
+                    self._check_padding()
                     self._begin_stream()
                 continue
             fed = data[at : at + FED_BYTES]
@@ -74,10 +73,16 @@ class ConcatenatedStream:
         """Say that the file ended.
 
         Raises:
-            ArchiveDamaged: It ended inside a stream, or has none.
+            ArchiveDamaged: It ended inside a stream, or has none, or ends in padding that cannot be.
         """
         if self._library is not None or not self._at:
             raise self._damaged("the file ends inside a stream: it was cut short")
+        self._check_padding()
+
+    def _check_padding(self) -> None:
+        """Make sure that the padding so far is as long as it may be; streams are multiples of that too."""
+        if self._padding_bytes and self._at % self._padding_bytes:
+            raise self._damaged("the padding behind a stream is not as long as it must be")
 
     def _begin_stream(self) -> None:
         self._start = self._at

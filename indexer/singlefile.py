@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from indexer.asks import Steps, head, spans
-from indexer.errors import ArchiveUnsupported
+from indexer.errors import ArchiveDamaged, ArchiveUnsupported
 from indexer.gzipstream import Framed
 from indexer.limits import DECODED_FRAME_BYTES, LATEST_S, MEMBER_EXTENTS
 from indexer.model import Extent, Frame, Identity, Member, Span
@@ -56,6 +56,8 @@ def scan_single(
         ArchiveUnsupported: No member can bear its name.
         ArchiveDamaged, LimitExceeded: As `stream`.
     """
+    if not of.size:
+        raise ArchiveDamaged("the file is empty", archive=of.url, offset=0)
     extents: list[Extent] = []
     crc32 = size = frames = 0
     for piece, ahead in in_turn(Span(0, of.size)):

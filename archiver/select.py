@@ -112,14 +112,19 @@ def select(settings: PackSettings, progress: Progress) -> Selection:
     return selection
 
 
+def key_prefix(source: str) -> str:
+    """What the keys of a source begin with when it is a prefix in a bucket; empty for folders and listings."""
+    scheme, _, key = split(parse_prefix(source))
+    return "" if scheme == FILE else f"{key}/" if key and not key.endswith("/") else key
+
+
 def _open(settings: PackSettings) -> tuple[Selection, Iterator[Chosen]]:
     """The selection to be filled, and what is found for it."""
     scratch = settings.scratch
     prefix = parse_prefix(settings.source)
     scheme, bucket, key = split(prefix)
     if scheme != FILE:
-        if key and not key.endswith("/"):
-            key += "/"
+        key = key_prefix(settings.source)
         buckets = Buckets(StoreSettings.read(settings.env), requests=settings.concurrency)
         selection = Selection(buckets, name(prefix) or bucket, scratch=scratch)
         dropped = 0 if settings.names is Names.KEY else len(key.encode())

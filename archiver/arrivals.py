@@ -1,7 +1,7 @@
 """What events tell of objects that were stored: S3 notifications, EventBridge, and either of them through SNS or SQS.
 
-Pure: a document in, values out. The forms are those of the S3 user guide ("Event message structure", version 2.x; "EventBridge event
-message structure") and of the SQS and SNS event sources of Lambda.
+Pure: a document in, values out. The forms are those of the S3 user guide ("Event message structure", version 2.x; "EventBridge
+event message structure") and of the SQS and SNS event sources of Lambda.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def arrivals(event: object) -> list[str]:
         event: As S3, EventBridge or SNS sends it; as text, too, which is how it lies in a message.
 
     Returns:
-        One URL for each object, in the order told. Removals, restores and the test event that S3 sends when a notification is set up
-        tell of none.
+        One URL for each object, in the order told. Removals, restores and the test event that S3 sends when a notification is set
+        up tell of none.
 
     Raises:
         SettingInvalid: It is no such event: something else is connected to the function.

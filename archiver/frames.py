@@ -1,4 +1,4 @@
-"""How members become zstd frames: what a level means, and where one frame ends and the next begins.
+"""How members become frames: what a level means, and where one frame ends and the next begins.
 
 A frame is sized by what it costs to fetch, its stored size, and only then by what it costs to inflate (docs/decisions/0010). The
 cut is made inside one batch of members, by the same thread that compresses it, from nothing but the batch: so the same members
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -100,8 +100,12 @@ LEVELS: Final = {level.name: level for level in _LEVELS}
 _MINE = threading.local()
 
 
-def compress_frame(level: Level, raw: bytes) -> bytes:
-    """Compress `raw` into one frame with its length in the header and a checksum behind it. Lets other threads run meanwhile."""
+Compress = Callable[[Level, bytes], bytes]
+"""Makes one frame of raw bytes: the same for the same bytes, on any thread."""
+
+
+def zstd_frame(level: Level, raw: bytes) -> bytes:
+    """Compress `raw` into one zstd frame with its length in the header and a checksum behind it; other threads run meanwhile."""
     # One compressor a thread and level: its tables are megabytes, and it is not safe for two threads.
     mine: dict[str, zstandard.ZstdCompressor] = _MINE.__dict__
     compressor = mine.get(level.name)
@@ -117,7 +121,7 @@ class StoredFrame(NamedTuple):
     raw_bytes: int
 
 
-def compress_members(level: Level, members: Sequence[bytes]) -> list[StoredFrame]:
+def compress_members(compress: Compress, level: Level, members: Sequence[bytes]) -> list[StoredFrame]:
     """Cut a batch of members into frames and compress them.
 
     A frame holds whole members and is filled until it is expected to be `level.stored_bytes` long or holds `FRAME_RAW_BYTES`;
@@ -125,6 +129,7 @@ def compress_members(level: Level, members: Sequence[bytes]) -> list[StoredFrame
     is cut again. A member longer than `FRAME_RAW_BYTES` has frames of its own.
 
     Args:
+        compress: Makes one frame.
         level: How hard.
         members: What each member takes in the archive, headers and padding included; none empty.
 
@@ -137,11 +142,11 @@ def compress_members(level: Level, members: Sequence[bytes]) -> list[StoredFrame
     ratio = level.stored_bytes / FIRST_GUESS_RAW_BYTES
     while at < len(members):
         if len(members[at]) > FRAME_RAW_BYTES:
-            frames.extend(compress_large(level, members[at]))
+            frames.extend(compress_large(compress, level, members[at]))
             left -= len(members[at])
             at += 1
             continue
-        frame, stop = _fill(level, members, at, left, ratio)
+        frame, stop = _fill(compress, level, members, at, left=left, ratio=ratio)
         frames.append(frame)
         ratio = len(frame.data) / frame.raw_bytes
         left -= frame.raw_bytes
@@ -149,14 +154,16 @@ def compress_members(level: Level, members: Sequence[bytes]) -> list[StoredFrame
     return frames
 
 
-def compress_large(level: Level, raw: bytes) -> list[StoredFrame]:
+def compress_large(compress: Compress, level: Level, raw: bytes) -> list[StoredFrame]:
     """Cut one long run of bytes into frames of `FRAME_RAW_BYTES` each."""
     view = memoryview(raw)
     pieces = [bytes(view[at : at + FRAME_RAW_BYTES]) for at in range(0, len(raw), FRAME_RAW_BYTES)]
-    return [StoredFrame(compress_frame(level, piece), len(piece)) for piece in pieces]
+    return [StoredFrame(compress(level, piece), len(piece)) for piece in pieces]
 
 
-def _fill(level: Level, members: Sequence[bytes], at: int, left: int, ratio: float) -> tuple[StoredFrame, int]:
+def _fill(
+    compress: Compress, level: Level, members: Sequence[bytes], at: int, *, left: int, ratio: float
+) -> tuple[StoredFrame, int]:
     """Make the frame that begins with `members[at]`; tells where the next one begins.
 
     Tries again with the ratio it met when the frame came out too long, or far too short although more would have fitted; once both
@@ -170,7 +177,7 @@ def _fill(level: Level, members: Sequence[bytes], at: int, left: int, ratio: flo
         if short > at and (stop <= short or most < len(members)):
             stop = min((short + most + 1) // 2, _reach(members, at, most, want=math.inf))
         raw = b"".join(members[at:stop])
-        data = compress_frame(level, raw)
+        data = compress(level, raw)
         ratio = len(data) / len(raw)
         if len(data) > FRAME_STORED_BYTES_MOST and stop - at > 1:
             most = stop - 1 if tries < MOST_TRIES else (at + stop) // 2  # every further try takes less, so this ends

@@ -54,7 +54,7 @@ class MemberHeaders:
 
 
 def plain(entry: Entry, records: list[tuple[bytes, bytes]]) -> bytes:
-    """The headers that any tar has for a member, and `records` before those that they need; a name that ends in `/` is a folder's."""
+    """The headers that any tar has for a member, with `records` added; a name that ends in `/` is told as a folder's."""
     kind = tarheaders.FOLDER if entry.name.endswith(b"/") else tarheaders.FILE
     fields = tarheaders.split(entry.name)
     if fields is None:

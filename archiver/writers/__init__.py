@@ -57,3 +57,7 @@ class Writer(Protocol):
     def close(self) -> None:
         """Write what closes the archive; everything has been handed to the sink when this returns."""
         ...
+
+    def discard(self) -> None:
+        """Give up: end what was begun and leave nothing behind. Does nothing after `close`, and a second time."""
+        ...

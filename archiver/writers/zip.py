@@ -184,6 +184,10 @@ class ZipWriter:
             + self._comment
         )
 
+    def discard(self) -> None:
+        """As `Writer.discard`."""
+        self._directory.close()
+
     def _out(self, data: Data) -> int:
         if data:
             self._sink(data)

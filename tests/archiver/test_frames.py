@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frames import LEVELS, Level, StoredFrame, compress_members
+from archiver.frames import LEVELS, Level, StoredFrame, compress_members, zstd_frame
 from archiver.samples import samples
 from indexer.limits import FRAME_RAW_BYTES, FRAME_STORED_BYTES_MOST, KIB, MIB
 
@@ -45,7 +45,7 @@ def test_frames_hold_whole_members_in_order_and_stay_below_the_most(kinds: list[
         "text": lambda size: (b"GET /index.html 200 %d\n" % seed * size)[:size],
     }
     members = [make[kind](size) for kind, size in kinds]
-    frames = compress_members(FAST, members)
+    frames = compress_members(zstd_frame, FAST, members)
     assert decoded(frames) == b"".join(members)
     assert frame_starts(frames) <= member_starts(members)
     at = 0
@@ -59,7 +59,7 @@ def test_frames_hold_whole_members_in_order_and_stay_below_the_most(kinds: list[
 @pytest.mark.parametrize("level", LEVELS.values(), ids=list(LEVELS))
 def test_frames_of_logs_are_as_long_as_the_level_says(level: Level) -> None:
     members = [sample.body for sample in samples(1500 if level.name == "fast" else 400)]
-    lengths = sorted(len(frame.data) for frame in compress_members(level, members))
+    lengths = sorted(len(frame.data) for frame in compress_members(zstd_frame, level, members))
     assert lengths[-1] <= FRAME_STORED_BYTES_MOST
     assert lengths[len(lengths) // 2] >= 0.8 * level.stored_bytes
 
@@ -67,7 +67,7 @@ def test_frames_of_logs_are_as_long_as_the_level_says(level: Level) -> None:
 def test_a_jump_from_zeros_to_noise_costs_a_second_try_and_no_long_frame() -> None:
     pick = random.Random(1)
     members = [bytes(4 * KIB)] * 500 + [pick.randbytes(4 * KIB) for _ in range(100)]
-    frames = compress_members(FAST, members)
+    frames = compress_members(zstd_frame, FAST, members)
     assert decoded(frames) == b"".join(members)
     assert max(len(frame.data) for frame in frames) <= FRAME_STORED_BYTES_MOST
     assert sum(len(frame.data) < 16 * KIB for frame in frames) <= 4
@@ -75,12 +75,12 @@ def test_a_jump_from_zeros_to_noise_costs_a_second_try_and_no_long_frame() -> No
 
 def test_a_member_beyond_the_raw_cap_has_frames_of_its_own() -> None:
     large = random.Random(2).randbytes(2 * MIB + 5)
-    frames = compress_members(FAST, [b"before", large, b"after"])
+    frames = compress_members(zstd_frame, FAST, [b"before", large, b"after"])
     assert [frame.raw_bytes for frame in frames] == [6, MIB, MIB, 5, 5]
 
 
 def test_frames_tell_their_length_and_carry_a_checksum() -> None:
-    (frame,) = compress_members(FAST, [b"a member"])
+    (frame,) = compress_members(zstd_frame, FAST, [b"a member"])
     told = zstandard.get_frame_parameters(frame.data)
     assert (told.content_size, told.has_checksum) == (8, True)
     damaged = frame.data[:-1] + bytes([frame.data[-1] ^ 1])
@@ -91,6 +91,6 @@ def test_frames_tell_their_length_and_carry_a_checksum() -> None:
 def test_threads_do_not_change_a_byte() -> None:
     members = [sample.body for sample in samples(300)]
     batches = [members[at : at + 60] for at in range(0, 300, 60)]
-    alone = [compress_members(FAST, batch) for batch in batches]
+    alone = [compress_members(zstd_frame, FAST, batch) for batch in batches]
     with ThreadPoolExecutor(4) as executor:
-        assert list(executor.map(lambda batch: compress_members(FAST, batch), batches)) == alone
+        assert list(executor.map(lambda batch: compress_members(zstd_frame, FAST, batch), batches)) == alone

@@ -132,7 +132,7 @@ def test_s3_tells_a_queue_and_the_queue_tells_the_function(s3_bucket: Bucket, tm
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
     )
     s3_bucket.put("in/a.zip", zipped(b"one"))
-    received = []
+    received: list[Any] = []
     deadline = time.monotonic() + 30
     while not any("in/a.zip" in message["Body"] for message in received) and time.monotonic() < deadline:
         received += sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2, MaxNumberOfMessages=10).get("Messages", [])

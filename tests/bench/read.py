@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tests.bench.bench import Bench
 from tests.bench.measure import Cost, FailedError, cpu_ms, median_cpu_s, peak
-from tests.bench.shelf import OURS, Shelf
+from tests.bench.shelf import INDEXED, OURS, Shelf
 from tests.bench.table import Answer, Table, mb, number
 
 STATES: Final = {"empty process": "empty", "root known": "root", "page known": "page", "frame cached": "frame"}
@@ -90,7 +90,7 @@ def _readers(bench: Bench, shelf: Shelf) -> list[Reader]:
     def rclone(archive: str) -> Callable[[], Cost]:
         return lambda: bench.run("rclone", "cat", f":archive:S3:bench/{shelf.key_of(archive)}/{key}", env=env)
 
-    readers = [Reader("bindery", name, child("bindery", shelf.url(name))) for name in (OURS, "all.zip", "tenth.zip", "all.tar")]
+    readers = [Reader("bindery", name, child("bindery", shelf.url(name))) for name in (OURS, *INDEXED)]
     readers.append(Reader("bindery cat", OURS, lambda: bench.bindery("cat", shelf.url(OURS), key, env=env)))
     for name in ("tenth.zip", "all.zip"):
         readers += [

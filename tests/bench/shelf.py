@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from indexer.formats import by_name
 from tests.bench import objects
 from tests.bench.objects import Objects
 
@@ -18,8 +19,8 @@ COMMANDS: Final = {
     "all.sqfs": "mksquashfs . {out} -comp zstd -quiet -no-progress -no-xattrs -all-root",
 }
 OURS: Final = "all.tar.zst"
-INDEXED: Final = ("all.zip", "tenth.zip", "all.tar")
-"""Those of others that we index in place."""
+INDEXED: Final = tuple(name for name in COMMANDS if by_name(name) is not None)
+"""Those of others that we index where they lie."""
 
 
 class Shelf:

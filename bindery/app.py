@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bindery.commands import cat, demo, get, index, ls, pack, serve, stat, verify
+from bindery.commands import cat, catalog, demo, get, index, ls, pack, serve, stat, verify
 from bindery.console import tell_error
 from indexer.errors import BinderyError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 for command in (pack, index, ls, cat, get, stat, verify, serve, demo):
     app.command(name=command.NAME, help=command.HELP)(command.run)
+app.add_typer(catalog.app, name=catalog.NAME)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ import typer
 
 from bindery.console import count, print_json, size, tell
 from bindery.progress import Bars
+from indexer import urls
 from indexer.errors import SettingInvalid
 from indexer.limits import MIB
 
@@ -25,7 +26,7 @@ def run(
     destination: Annotated[
         str, typer.Argument(metavar="DEST", help="The archive; when it ends in /, a name made of the sources is added.")
     ],
-    archive_format: Annotated[str, typer.Option("--format", metavar="KIND", help="tar.zst or zip.")] = "tar.zst",
+    archive_format: Annotated[str, typer.Option("--format", metavar="KIND", help="tar.zst, zip, tgz or squashfs.")] = "tar.zst",
     level: Annotated[str, typer.Option("--level", metavar="LEVEL", help="fast, default or dense.")] = "default",
     method: Annotated[
         str, typer.Option("--method", metavar="METHOD", help="How a zip's members are compressed: zstd or deflate.")
@@ -44,9 +45,14 @@ def run(
     ] = False,
     memory_mib: Annotated[int, typer.Option("--memory", metavar="MIB", help="Memory the process may take in all.")] = 256,
     concurrency: Annotated[int, typer.Option("--concurrency", help="Requests in flight.")] = 64,
+    catalog: Annotated[
+        str | None,
+        typer.Option("--catalog", metavar="CATALOG", help="Then bind the archive in this catalog, under the keys packed."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the result as one JSON object.")] = False,
 ) -> None:
     """Pack, and say what was saved."""
+    from archiver.catalog import Binding, CatalogEditor, prefix_of  # noqa: PLC0415
     from archiver.frames import LEVELS  # noqa: PLC0415 - no other command pays for the clients that write
     from archiver.pack import pack  # noqa: PLC0415
     from archiver.settings import Format, Names, PackSettings  # noqa: PLC0415
@@ -66,10 +72,13 @@ def run(
         scratch=Path(tempfile.gettempdir()),
         env=os.environ,
     )
+    editor = None if catalog is None else CatalogEditor(urls.parse(catalog), os.environ)
     with Bars() as bars:
         report = pack(settings, bars)
+    if editor is not None:
+        editor.add([Binding(report.archive.url, report.index, prefix_of(settings))])
     if as_json:
-        print_json(report.as_json())
+        print_json(report.as_json() | ({} if editor is None else {"catalog": editor.url}))
         return
     shrunk = f", {report.bytes / report.stored_bytes:.1f} times smaller" if report.bytes > report.stored_bytes else ""
     tell(

@@ -15,7 +15,8 @@ HELP: Final = "Serve archives as buckets of an S3 endpoint."
 
 def run(
     mount: Annotated[
-        list[str], typer.Option("--mount", metavar="BUCKET[/PREFIX]=ARCHIVE", help="Serve an archive there; may be given often.")
+        list[str],
+        typer.Option("--mount", metavar="BUCKET[/PREFIX]=ARCHIVE", help="Serve an archive or a catalog there; may be given often."),
     ],
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8014,

@@ -396,6 +396,22 @@ def lzma_decoder(codec: Codec) -> Callable[[], Decoder]:
     return begin
 
 
+XZ_HEADER: Final = b"\xfd7zXZ\0" + bytes(2) + zlib.crc32(bytes(2)).to_bytes(4, "little")
+"""Header of an xz stream whose blocks have no check (xz-file-format 2.1.1)."""
+
+
+def xz_block_decoder() -> Decoder:
+    """Begin a block of an xz stream: it is decoded as the first one of a stream without checks."""
+    import lzma  # noqa: PLC0415 - see LibraryStream
+
+    def begin() -> lzma.LZMADecompressor:
+        library = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LZMA_MEMORY_BYTES)
+        library.decompress(XZ_HEADER)
+        return library
+
+    return LibraryStream(Codec.XZ_BLOCK, begin, (lzma.LZMAError, MemoryError))
+
+
 DECODERS: Final[dict[Codec, Callable[[], Decoder]]] = {
     Codec.STORED: StoredDecoder,
     Codec.DEFLATE: lambda: InflateDecoder(Codec.DEFLATE, -15),
@@ -407,6 +423,7 @@ DECODERS: Final[dict[Codec, Callable[[], Decoder]]] = {
     Codec.XZ: lzma_decoder(Codec.XZ),
     Codec.ZLIB: lambda: InflateDecoder(Codec.ZLIB, 15),
     Codec.LZMA_ALONE: lzma_decoder(Codec.LZMA_ALONE),
+    Codec.XZ_BLOCK: xz_block_decoder,
     Codec.LZ4_BLOCK: lz4_decoder,
     Codec.LZO: lzo_decoder,
 }
@@ -423,6 +440,7 @@ ONE_SHOT: Final[dict[Codec, Callable[[Bytes, int], bytes]]] = {
     Codec.XZ: streamed(Codec.XZ),
     Codec.ZLIB: inflater(Codec.ZLIB, 15),
     Codec.LZMA_ALONE: streamed(Codec.LZMA_ALONE),
+    Codec.XZ_BLOCK: streamed(Codec.XZ_BLOCK),
     Codec.LZ4_BLOCK: streamed(Codec.LZ4_BLOCK),
     Codec.LZO: streamed(Codec.LZO),
 }

@@ -1,4 +1,4 @@
-"""A file of bzip2 or xz streams: fed stored bytes in any cut, it tells the decoded bytes, and each stream as a frame."""
+"""A file of bzip2 or xz streams: fed stored bytes in any cut, it tells the decoded bytes, and each stream or block as a frame."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from indexer.model import Codec, Frame, Identity
 FED_BYTES: Final = 64 * 1024
 """Stored bytes given to the library at once."""
 
+TAIL_BYTES: Final = 256 * 1024
+"""Bytes of a stream held to find its parts: the end of an xz stream tells 30,000 blocks in them."""
+
 
 class ConcatenatedStream:
     """Decodes streams one after another and tells where each one lies. Memory: one piece, and what the library takes.
@@ -23,10 +26,23 @@ class ConcatenatedStream:
         begin: Makes the library's decoder, which bounds its own output (bz2, lzma).
         faults: What the library raises.
         padding_bytes: Zero bytes may stand between streams, in multiples of this (xz-file-format 2.2); 0 where none may.
+        parts: Given the last `TAIL_BYTES` of a stream (all of a shorter one), its length, and its decoded length, tells the frames
+            it consists of with offsets in the stream; one frame of all of it unless there are several.
+
+    Attributes:
+        frames: Frames told so far.
+        largest_frame: Decoded length of the largest.
     """
 
     def __init__(
-        self, of: Identity, codec: Codec, begin: Callable[[], Any], faults: tuple[type[Exception], ...], *, padding_bytes: int
+        self,
+        of: Identity,
+        codec: Codec,
+        begin: Callable[[], Any],
+        faults: tuple[type[Exception], ...],
+        *,
+        padding_bytes: int = 0,
+        parts: Callable[[bytes, int, int], list[Frame]] = lambda _tail, _stored_bytes, _raw_bytes: [],
     ) -> None:
         self.frames = 0
         self.largest_frame = 0
@@ -35,6 +51,8 @@ class ConcatenatedStream:
         self._begin = begin
         self._faults = faults
         self._padding_bytes = padding_bytes
+        self._parts = parts
+        self._tail = b""
         self._at = 0
         self._start = 0
         self._stream_raw_bytes = 0
@@ -66,6 +84,7 @@ class ConcatenatedStream:
             taken = len(fed) - len(self._library.unused_data)
             at += taken
             self._at += taken
+            self._tail = (self._tail + fed[:taken])[-TAIL_BYTES:]
             if self._library.eof:
                 yield from self._ended()
 
@@ -87,6 +106,7 @@ class ConcatenatedStream:
     def _begin_stream(self) -> None:
         self._start = self._at
         self._stream_raw_bytes = 0
+        self._tail = b""
         self._library = self._begin()
 
     def _decoded(self, fed: bytes) -> Iterator[bytes]:
@@ -106,10 +126,15 @@ class ConcatenatedStream:
 
     def _ended(self) -> Iterator[Frame]:
         self._library = None
-        if self._stream_raw_bytes:
-            self.frames += 1
-            self.largest_frame = max(self.largest_frame, self._stream_raw_bytes)
-            yield Frame(self._start, self._at - self._start, self._stream_raw_bytes, self._codec)
+        stored_bytes, raw_bytes = self._at - self._start, self._stream_raw_bytes
+        frames = self._parts(self._tail, stored_bytes, raw_bytes)
+        if len(frames) < 2:
+            frames = [Frame(0, stored_bytes, raw_bytes, self._codec)]
+        for frame in frames:
+            if frame.raw_bytes:
+                self.frames += 1
+                self.largest_frame = max(self.largest_frame, frame.raw_bytes)
+                yield frame._replace(start=self._start + frame.start)
 
     def _damaged(self, why: str) -> ArchiveDamaged:
         return ArchiveDamaged(why, archive=self._of.url, offset=self._start if self._library is not None else self._at)

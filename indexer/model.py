@@ -72,6 +72,8 @@ class Codec(enum.IntEnum):
     """LZMA with the 13-byte header of lzma-utils, as squashfs carries it."""
     DEFLATE_AT = 12
     """Raw deflate entered at a checkpoint: the frame names a window and a bit (DESIGN section 6)."""
+    XZ_BLOCK = 13
+    """One block of an xz stream, without its padding and its check (xz-file-format 3)."""
 
 
 NO_CONTEXT = Span(0, 0)

@@ -16,5 +16,5 @@ SUFFIXES: Final = (".bz2",)
 
 def scan(of: Identity) -> Scan:
     """Read a bzip2 file as one member. Costs and raises as `singlefile.scan_single`."""
-    stream = ConcatenatedStream(of, Codec.BZIP2, bz2.BZ2Decompressor, (OSError, ValueError), padding_bytes=0)
+    stream = ConcatenatedStream(of, Codec.BZIP2, bz2.BZ2Decompressor, (OSError, ValueError))
     return (yield from scan_single(of, ScanSummary(KIND), stream, SUFFIXES, lambda: 0))

@@ -1,4 +1,4 @@
-"""A single xz file: one member, in as many frames as the file has streams."""
+"""A single xz file: one member, in as many frames as the file has streams, or blocks in them (`xz -T` writes many)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from indexer.concatenated import ConcatenatedStream
 from indexer.model import Codec, Identity
 from indexer.scan import Scan, ScanSummary
 from indexer.singlefile import scan_single
+from indexer.xzblocks import blocks
 
 KIND: Final = "xz"
 SUFFIXES: Final = (".xz",)
@@ -20,7 +21,7 @@ PADDING_BYTES: Final = 4
 
 def scan(of: Identity) -> Scan:
     """Read an xz file as one member. Costs and raises as `singlefile.scan_single`."""
-    stream = ConcatenatedStream(of, Codec.XZ, _begin, (lzma.LZMAError, MemoryError), padding_bytes=PADDING_BYTES)
+    stream = ConcatenatedStream(of, Codec.XZ, _begin, (lzma.LZMAError, MemoryError), padding_bytes=PADDING_BYTES, parts=blocks)
     return (yield from scan_single(of, ScanSummary(KIND), stream, SUFFIXES, lambda: 0))
 
 

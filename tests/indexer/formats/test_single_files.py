@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,14 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import expansion, singlefile, zstdstream
+from indexer import concatenated, expansion, singlefile, zstdstream
 from indexer.asks import NeedHead
-from indexer.drivers import answer, run
+from indexer.drivers import answer, run, stream
 from indexer.errors import ArchiveDamaged, ArchiveUnsupported, LimitExceeded
 from indexer.formats import KINDS, kind_of
 from indexer.indexfile.reader import open_index
 from indexer.model import Codec, Member
+from indexer.plan import read
 from indexer.source.memory import MemorySource
 from tests.indexer.formats.archives import damaged, scanned
 
@@ -96,6 +98,34 @@ def test_xz_streams_may_be_padded_by_whole_words_and_no_others() -> None:
         scanned(KINDS["xz"].scan, one + bytes(6) + two)
     with pytest.raises(ArchiveDamaged, match="padding"):
         scanned(KINDS["xz"].scan, one + bytes(6))
+
+
+@pytest.mark.parametrize("check", ["none", "crc32", "crc64", "sha256"])
+def test_the_blocks_of_an_xz_stream_are_frames(check: str) -> None:
+    raw = LINES * 4
+    streams = [
+        subprocess.run(
+            ["xz", "-c", f"--check={check}", f"--block-size={length}"], input=raw, capture_output=True, check=True
+        ).stdout
+        for length in (50_000, 1 << 24)
+    ]
+    found = scanned(KINDS["xz"].scan, b"".join(streams))
+    (member,) = found.members
+    frames = [extent.frame for extent in member.extents if extent.frame is not None]
+    assert [frame.codec for frame in frames] == [Codec.XZ_BLOCK] * -(-len(raw) // 50_000) + [Codec.XZ]
+    assert found.read(member) == raw + raw
+    for start in (0, 49_999, 50_000, 123_456, len(raw) - 1, len(raw), len(raw) + 5):
+        body = read(found.archive, member, start, start + 1000)
+        assert b"".join(stream(body, found.source)) == (raw + raw)[start : start + 1000]
+
+
+def test_an_index_of_xz_blocks_that_is_too_long_to_hold_makes_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = subprocess.run(["xz", "-c", "--block-size=5000"], input=LINES, capture_output=True, check=True).stdout
+    monkeypatch.setattr(concatenated, "TAIL_BYTES", 40)
+    found = scanned(KINDS["xz"].scan, data)
+    (member,) = found.members
+    assert [extent.frame and extent.frame.codec for extent in member.extents] == [Codec.XZ]
+    assert found.read(member) == LINES
 
 
 @every_tool

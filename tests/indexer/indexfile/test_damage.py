@@ -334,7 +334,7 @@ def with_trailer(at: int, value: int) -> bytes:
 @pytest.mark.parametrize(
     ("column", "data", "what"),
     [
-        (Column.FRAME_CODEC, b"\0" + varint(zigzag(13)), "frame codec 13"),
+        (Column.FRAME_CODEC, b"\0" + varint(zigzag(max(Codec) + 1)), f"frame codec {max(Codec) + 1}"),
         (Column.ETAG_KIND, b"\0" + varint(zigzag(4)), "ETag of kind 4"),
     ],
 )

@@ -26,12 +26,11 @@ from archiver.publish import FilePublication, Publication, exists, remove_file
 from archiver.readahead import STRETCHES_AHEAD, ReadAhead
 from archiver.scratch import Rows, disk_errors
 from archiver.select import Selection, folder_of, select
-from archiver.settings import Format, PackSettings
+from archiver.settings import PackSettings
 from archiver.uploads import ObjectPublication, abort_uploads, remove_object
 from archiver.verify import Receipt, verify
 from archiver.writers import Entry, Writer
-from archiver.writers.tar_zst import TarZstWriter
-from archiver.writers.zip import ZipWriter
+from archiver.writing import KEEPS, Job, new_writer
 from indexer.build import build_index
 from indexer.drivers import run
 from indexer.errors import (
@@ -247,7 +246,11 @@ class _Pack:
         publication = self._publication(self._url, replaces=None)
         try:
             with _threads(self._settings.threads, "compress") as executor:
-                self._receive(self._writer(publication, executor))
+                writer = self._writer(publication, executor)
+                try:
+                    self._receive(writer)
+                finally:
+                    writer.discard()
             return publication.publish()
         finally:
             publication.discard()
@@ -280,18 +283,9 @@ class _Pack:
         tally.tell()
 
     def _writer(self, publication: Publication, executor: Executor) -> Writer:
-        settings, sources, most_bytes = self._settings, self._selection.sources, self._share_bytes
-        if settings.format is Format.ZIP:
-            return ZipWriter(
-                publication.write,
-                executor,
-                level=settings.level,
-                method=settings.method,
-                sources=sources,
-                scratch=settings.scratch,
-                most_bytes=most_bytes,
-            )
-        return TarZstWriter(publication.write, executor, level=settings.level, sources=sources, most_bytes=most_bytes)
+        selection = self._selection
+        job = Job(publication.write, executor, selection.sources, selection.newest_s, self._share_bytes)
+        return new_writer(self._settings, job)
 
     def _prove(self, archive: Identity) -> Index:
         """Index the archive from its bytes, read every member back, publish the index."""
@@ -304,6 +298,7 @@ class _Pack:
                 archive,
                 draft.url,
                 self._receipts,
+                keeps=KEEPS[self._settings.format],
                 source=self._source,
                 executor=executor,
                 progress=self._progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Final
 
 import zstandard
@@ -13,10 +14,15 @@ from indexer.model import Identity, Span
 from indexer.source import Source
 
 HEAD_BYTES: Final = 64 * KIB
-"""The first frame of a tar.zst of ours is shorter; its first header tells."""
+"""The first frame of a tar.zst or tgz of ours is shorter; its first header tells."""
 
 TAIL_BYTES: Final = 256
-"""The end of a zip of ours with its comment."""
+"""The end of a zip of ours with its comment, or of a squashfs with what stands behind it."""
+
+HEADER_BYTES: Final = 2048
+"""Where the first header of our tars ends, at the latest."""
+
+GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 
 _SOURCES: Final = re.compile(rb"BINDERY\.sources=([0-9a-f]{64})")
 
@@ -41,10 +47,12 @@ def sources_of(archive: Identity, source: Source) -> str | None:
 
 
 def _first_header(head: bytes) -> bytes:
-    """The first bytes of the tar in the first zstd frame; none when it is not one."""
+    """The first bytes of the tar in the first frame, of zstd or gzip; none when it is neither."""
     try:
-        return zstandard.ZstdDecompressor().decompressobj().decompress(head)[:2048]
-    except zstandard.ZstdError:
+        if head.startswith(GZIP_MAGIC):
+            return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, HEADER_BYTES)
+        return zstandard.ZstdDecompressor().decompressobj().decompress(head)[:HEADER_BYTES]
+    except (zstandard.ZstdError, zlib.error):
         return b""
 
 

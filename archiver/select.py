@@ -10,10 +10,12 @@ from archiver.buckets import Buckets
 from archiver.folders import FolderReader, walk
 from archiver.listing import Listing
 from archiver.names import LeftOut, fault
+from archiver.paths import Paths
 from archiver.progress import Phase, Progress, Tally
 from archiver.scratch import Rows
 from archiver.settings import Names, PackSettings
 from archiver.sources import Chosen, Reader
+from archiver.writing import KEEPS
 from indexer.errors import BinderyError, LocationInvalid, SourceEmpty, StoreFailed
 from indexer.source.local import identity
 from indexer.source.settings import StoreSettings
@@ -31,6 +33,7 @@ class Selection:
     Attributes:
         rows: Each source, in the byte order of names.
         bytes: Their lengths in all.
+        newest_s: The latest of their times.
         left_out: What was found and not selected.
     """
 
@@ -39,6 +42,7 @@ class Selection:
         self.stem = stem
         self.rows: Rows[Chosen] = Rows(scratch, Chosen._make)
         self.bytes = 0
+        self.newest_s = 0
         self.left_out = LeftOut()
         self._last = b""
         self._hash = hashlib.sha256()
@@ -60,6 +64,7 @@ class Selection:
         version = chosen.version.encode()
         self._hash.update(b"%d %d %d %b%b" % (len(chosen.name), len(version), chosen.size, chosen.name, version))
         self.bytes += chosen.size
+        self.newest_s = max(self.newest_s, chosen.mtime_s)
         self.rows.add(chosen)
 
     @property
@@ -92,10 +97,13 @@ def select(settings: PackSettings, progress: Progress) -> Selection:
     """
     selection, found = _open(settings)
     refused = selection.left_out if settings.leave_out_unpackable else LeftOut()
+    paths = None if KEEPS[settings.format].any_name else Paths()
     tally = Tally(progress, Phase.SELECT)
     try:
         for chosen in found:
             why = fault(chosen.name, chosen.size)
+            if why is None and paths is not None:
+                why = paths.fault(chosen.name, chosen.mtime_s)
             if why is None:
                 selection.add(chosen)
                 tally.add(1, chosen.size)

@@ -25,6 +25,8 @@ class Format(enum.StrEnum):
 
     TAR_ZST = "tar.zst"
     ZIP = "zip"
+    TGZ = "tgz"
+    SQUASHFS = "squashfs"
 
 
 class Names(enum.StrEnum):

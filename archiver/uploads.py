@@ -33,7 +33,12 @@ MEMORY_PART_BYTES: Final = 32 * MIB
 UPLOADS: Final = 4
 """Parts sent at once: one connection to S3 takes about 90 MB/s, and compressing does not give much more."""
 
-CONTENT_TYPES: Final = {".zst": "application/zstd", ".zip": "application/zip"}
+CONTENT_TYPES: Final = {
+    ".zst": "application/zstd",
+    ".zip": "application/zip",
+    ".tgz": "application/gzip",
+    ".gz": "application/gzip",
+}
 
 
 def part_bytes(number: int) -> int:

@@ -11,11 +11,12 @@ from cachetools import LRUCache
 from archiver.progress import Phase, Progress, Tally
 from archiver.readahead import ReadAhead
 from archiver.scratch import Rows
+from archiver.writing import Keeps
 from indexer import plan
 from indexer.drivers import run, stream
 from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, VerifyFailed
 from indexer.indexfile.reader import Index, open_index
-from indexer.model import Identity, Member
+from indexer.model import DEFAULT_ATTRIBUTES, Identity, Member
 from indexer.source import Source
 
 WINDOW_MEMBERS: Final = 1024
@@ -42,7 +43,14 @@ class Receipt(NamedTuple):
 
 
 def verify(
-    archive: Identity, index_url: str, receipts: Rows[Receipt], *, source: Source, executor: Executor, progress: Progress
+    archive: Identity,
+    index_url: str,
+    receipts: Rows[Receipt],
+    *,
+    keeps: Keeps,
+    source: Source,
+    executor: Executor,
+    progress: Progress,
 ) -> Index:
     """Compare an archive with the receipts of its sources, through its index.
 
@@ -50,6 +58,7 @@ def verify(
         archive: What was published.
         index_url: Its index, perhaps not yet where it belongs.
         receipts: Of all sources, in the byte order of names.
+        keeps: What the format keeps of them; the rest is not compared.
         source: Where archive and index are read.
         executor: Reads ahead.
         progress: Is told of the members read.
@@ -74,8 +83,8 @@ def verify(
     count = 0
     tally = Tally(progress, Phase.VERIFY, index.members, index.bytes)
     for receipt, member in zip(receipts, _members(index, source), strict=False):
-        _compare(receipt, member, archive)
-        _read(archive, index, member, ahead, frames)
+        _compare(receipt, member, keeps, archive)
+        _read(archive, index, member._replace(crc32=receipt.crc32), ahead, frames)
         count += 1
         tally.add(1, member.size)
     tally.tell()
@@ -92,17 +101,23 @@ def _members(index: Index, source: Source) -> Iterator[Member]:
         start = members[-1].name + b"\0"
 
 
-def _compare(receipt: Receipt, member: Member, archive: Identity) -> None:
+def _compare(receipt: Receipt, member: Member, keeps: Keeps, archive: Identity) -> None:
     """Compare everything but the bytes."""
-    told = Receipt(member.name, member.size, member.crc32 or 0, member.etag or "", member.mtime_s, tuple(member.attributes))
-    if told != receipt or member.crc32 is None:
-        pairs = zip(Receipt._fields, receipt, told, strict=True)
-        wrong = "; ".join(f"{field} is {there!r}, not {sent!r}" for field, sent, there in pairs if sent != there)
+    sent = receipt
+    if not keeps.etag:
+        sent = sent._replace(etag="")
+    if not keeps.attributes:
+        sent = sent._replace(attributes=tuple(DEFAULT_ATTRIBUTES))
+    crc32 = receipt.crc32 if member.crc32 is None else member.crc32  # if the archive tells none, the bytes decide alone
+    told = Receipt(member.name, member.size, crc32, member.etag or "", member.mtime_s, tuple(member.attributes))
+    if told != sent:
+        pairs = zip(Receipt._fields, sent, told, strict=True)
+        wrong = "; ".join(f"{field} is {there!r}, not {was!r}" for field, was, there in pairs if was != there)
         raise _failed(f"a member is not as it was packed: {wrong}", archive, receipt.name)
 
 
 def _read(archive: Identity, index: Index, member: Member, source: Source, frames: plan.FrameCache) -> None:
-    """Read a member's bytes; the plan checks them against the CRC-32 that was just compared."""
+    """Read a member's bytes; the plan checks them against the CRC-32 of what was fetched."""
     length = 0
     try:
         for piece in stream(plan.read(archive, member, 0, member.size, index=index.identity, frames=frames), source):

@@ -9,11 +9,11 @@ from archiver.pack import Outcome
 from archiver.settings import Format, Names
 from indexer.errors import DestinationExists, ObjectMissing, SettingInvalid, SourceEmpty, SourceUnpackable
 from indexer.model import Attributes
-from tests.archiver.trees import BOTH, bodies, members, pack_to, sample_tree
+from tests.archiver.trees import KEEPING, bodies, members, pack_to, sample_tree
 from tests.servers.ministack import Bucket
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", KEEPING)
 def test_a_prefix_is_packed_and_each_member_served_as_it_was(s3_bucket: Bucket, kind: Format) -> None:
     tree = sample_tree(60)
     etags = {key: s3_bucket.put(f"logs/{key}", body) for key, body in tree.items()}
@@ -31,7 +31,7 @@ def test_a_prefix_is_packed_and_each_member_served_as_it_was(s3_bucket: Bucket, 
     assert s3_bucket.uploads() == []
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", KEEPING)
 def test_attributes_times_and_etags_come_back(s3_bucket: Bucket, tmp_path: Path, kind: Format) -> None:
     s3_bucket.put("in/plain", b"p", ContentType="binary/octet-stream")
     s3_bucket.put(
@@ -130,7 +130,7 @@ def test_a_rerun_finds_its_finished_work_and_writes_nothing(s3_bucket: Bucket) -
     assert (other.outcome, len(s3_bucket.keys("out/"))) == (Outcome.PACKED, 4)
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", KEEPING)
 def test_an_archive_without_index_is_compared_with_its_sources_and_completed(s3_bucket: Bucket, kind: Format) -> None:
     tree = sample_tree(20)
     for key, body in tree.items():

@@ -12,9 +12,9 @@ from archiver.progress import Phase
 from archiver.settings import Format, PackSettings
 from indexer.errors import DestinationExists, LocationInvalid, SettingInvalid
 from indexer.limits import FRAME_STORED_BYTES_MOST, PAGE_STORED_BYTES
-from tests.archiver.trees import BOTH, bodies, members, odd_tree, pack_to, path_of, sample_tree, write_tree
+from tests.archiver.trees import ALL, bodies, members, odd_tree, pack_to, path_of, sample_tree, write_tree
 
-FORMATS = pytest.mark.parametrize("kind", BOTH)
+FORMATS = pytest.mark.parametrize("kind", ALL)
 
 
 @FORMATS

@@ -1,5 +1,6 @@
 """Stock tools read what we write: the trees they extract equal the sources."""
 
+import gzip
 import subprocess
 import tarfile
 import zipfile
@@ -17,9 +18,9 @@ from archiver.settings import Format
 from archiver.writers import Entry, Sums, Writer
 from archiver.writers.tar_zst import TarZstWriter
 from archiver.writers.zip import Method, ZipWriter
-from indexer.limits import MIB
-from indexer.model import DEFAULT_ATTRIBUTES
-from tests.archiver.trees import Tree, odd_tree, pack_to, path_of, read_tree, sample_tree, write_tree
+from indexer.limits import FRAME_STORED_BYTES_MOST, MIB
+from indexer.model import DEFAULT_ATTRIBUTES, Codec
+from tests.archiver.trees import Tree, members, odd_tree, pack_to, path_of, read_tree, sample_tree, write_tree
 
 
 def tool(*command: str | Path, folder: Path) -> str:
@@ -56,6 +57,33 @@ def test_tar_extracts_a_tar_zst(tmp_path: Path, extracted: Path, tree: Tree, com
     assert read_tree(extracted) == tree
     for key in list(tree)[:20]:
         assert (extracted / key).stat().st_mtime == (tmp_path / "in" / key).stat().st_mtime
+
+
+@pytest.mark.parametrize("command", [["tar", "xzf"], ["bsdtar", "-xf"]], ids=["gnu-tar", "bsdtar"])
+def test_tar_extracts_a_tgz(tmp_path: Path, extracted: Path, tree: Tree, command: list[str]) -> None:
+    archive = path_of(pack_to(write_tree(tmp_path / "in", tree), tmp_path / "x.tgz", format=Format.TGZ))
+    tool(*command, archive, folder=extracted)
+    assert read_tree(extracted) == tree
+    tool("gzip", "-t", archive, folder=tmp_path)
+    for key in list(tree)[:20]:
+        assert (extracted / key).stat().st_mtime == (tmp_path / "in" / key).stat().st_mtime
+
+
+def test_python_reads_a_tgz_and_what_it_carries(tmp_path: Path, tree: Tree) -> None:
+    archive = path_of(pack_to(write_tree(tmp_path / "in", tree), tmp_path / "x.tgz", format=Format.TGZ))
+    with tarfile.open(archive, mode="r:gz") as tar:
+        assert {entry.name: (tar.extractfile(entry) or archive.open("rb")).read() for entry in tar} == tree
+        assert tar.pax_headers["BINDERY.etag"] == "md5"
+
+
+def test_every_gzip_member_of_a_tgz_is_a_frame(tmp_path: Path) -> None:
+    report = pack_to(write_tree(tmp_path / "in", sample_tree(700)), tmp_path / "x.tgz", format=Format.TGZ)
+    frames = {extent.frame for member in members(report).values() for extent in member.extents if extent.frame}
+    assert {frame.codec for frame in frames} == {Codec.GZIP}
+    assert max(frame.stored_bytes for frame in frames) <= FRAME_STORED_BYTES_MOST
+    data = path_of(report).read_bytes()
+    for frame in frames:
+        assert len(gzip.decompress(data[frame.start : frame.start + frame.stored_bytes])) == frame.raw_bytes
 
 
 def test_zstd_tests_it_and_knows_its_frames(tmp_path: Path, tree: Tree) -> None:

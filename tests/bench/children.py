@@ -62,7 +62,7 @@ def look(index: str, archive: str, names: str) -> None:
         return run(opened.find(name.encode()), source)
 
     def read(member: Any) -> bytes:
-        return b"".join(stream(plan.read(of, member, 0, member.size), source))
+        return b"".join(stream(plan.read(of, member, 0, member.size, index=opened.identity), source))
 
     def listing(name: str) -> Any:
         return run(opened.window(name.encode(), 1_000), source)
@@ -95,7 +95,7 @@ def bindery(archive: str, member: str) -> None:
     found = run(index.find(member.encode()), source)
     if found is None:
         raise SystemExit("the member is not there")
-    for piece in stream(plan.read(index.archive(archive), found, 0, found.size), source):
+    for piece in stream(plan.read(index.archive(archive), found, 0, found.size, index=index.identity), source):
         sys.stdout.buffer.write(piece)
 
 

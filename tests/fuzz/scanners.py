@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -12,19 +13,26 @@ from indexer.codecs import decode, decoder
 from indexer.drivers import answer, stream
 from indexer.errors import ArchiveDamaged, ArchiveUnsupported, LimitExceeded, MemberDamaged, MemberUnreadable
 from indexer.formats import KINDS
+from indexer.indexfile.block import new_compressor, tag_of
+from indexer.indexfile.context import encode_context
+from indexer.indexfile.layout import HEADER
 from indexer.limits import NAME_BYTES, OBJECT_BYTES
-from indexer.model import Codec, Member
+from indexer.model import Codec, Member, Span
 from indexer.plan import read
+from indexer.scan import Keep
 from indexer.source.memory import MemorySource
 
 URL = "memory://fuzzed"
+INDEX_URL = "memory://fuzzed.bindery"
 READ_BYTES = 1 << 20
 """No more of a member than this is read: a sparse file may claim to be of any length."""
 
 
 def scan_anything(kind: str, data: bytes) -> None:
     """Take `data` for an archive of `kind`."""
-    source = MemorySource({URL: data})
+    index = bytearray(HEADER)
+    objects = {URL: data}
+    source = MemorySource(objects)
     archive = source.identity(URL)
     steps = KINDS[kind].scan(archive)
     reply: Any = None
@@ -35,14 +43,20 @@ def scan_anything(kind: str, data: bytes) -> None:
             reply = None
             if isinstance(told, list):
                 members += told
+            elif isinstance(told, Keep):
+                start = len(index)
+                index += encode_context(told.data, tag_of(archive.etag, archive.size), new_compressor())
+                reply = Span(start, len(index))
             else:
                 reply = answer(told, source)
+    objects[INDEX_URL] = bytes(index)
+    of_index = source.identity(INDEX_URL)
     for member in members:
         check(member, len(data))
         if member.unreadable is None:
             with suppress(MemberDamaged, MemberUnreadable):
                 wanted = min(member.size, READ_BYTES)
-                assert sum(len(piece) for piece in stream(read(archive, member, 0, wanted), source)) == wanted
+                assert sum(len(piece) for piece in stream(read(archive, member, 0, wanted, index=of_index), source)) == wanted
 
 
 def check(member: Member, archive_bytes: int) -> None:
@@ -83,6 +97,22 @@ def scan_framed_tar(data: bytes) -> None:
     scan_anything("tar.zst", b"".join(compress(data[at : at + 3000]) for at in range(0, len(data), 3000)))
 
 
+def scan_tar_gz(data: bytes) -> None:
+    """Take `data` for gzip members that hold a tar."""
+    scan_anything("tar.gz", data)
+
+
+def scan_gzipped_tar(data: bytes) -> None:
+    """Take `data` for what a sound gzip file holds."""
+    scan_anything("tar.gz", gzip.compress(data, 1))
+
+
+def scan_single_file(data: bytes) -> None:
+    """Take `data` for each kind of compressed single file."""
+    for kind in ("gz", "zst", "bz2", "xz"):
+        scan_anything(kind, data)
+
+
 def scan_resealed_tar(data: bytes) -> None:
     """As `scan_tar`, with the checksum of whatever looks like a header put right, so that damage reaches what stands behind it."""
     resealed = bytearray(data)
@@ -112,5 +142,16 @@ def decode_anything(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (scan_zip, scan_tar, scan_resealed_tar, scan_tar_zst, scan_framed_tar, decode_anything)
+    target.__name__: target
+    for target in (
+        scan_zip,
+        scan_tar,
+        scan_resealed_tar,
+        scan_tar_zst,
+        scan_framed_tar,
+        scan_tar_gz,
+        scan_gzipped_tar,
+        scan_single_file,
+        decode_anything,
+    )
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import random
 import tracemalloc
 from collections.abc import Callable
 from struct import pack
@@ -22,6 +24,9 @@ SEEDS = {
     "scan_tar": ("gnutar_1.34_oldgnu.tar",),
     "scan_resealed_tar": ("gnutar_1.34_sparse-gnu.tar", "gnutar_1.34_sparse-1.0.tar", "gnutar_1.34_links-pax.tar"),
     "scan_tar_zst": ("pzstd_1.5.4_frames.tar.zst", "zstd_1.5.4_concatenated.tar.zst", "zstd_1.5.4_piped.tar.zst"),
+    "scan_tar_gz": ("gzip_1.12_members.tgz", "gnutar_1.34_sparse.tar.gz"),
+    "scan_gzipped_tar": ("bsdtar_3.6.2_pax.tar",),
+    "scan_single_file": ("gzip_1.12_joined.gz", "zstd_1.5.4_joined.zst", "bzip2_1.0.8_joined.bz2", "xz_5.4.1_joined.xz"),
     "scan_framed_tar": ("bsdtar_3.6.2_pax.tar", "gnutar_1.34_links.tar"),
 }
 KEPT_BYTES = 30_000
@@ -70,6 +75,17 @@ def single_frame_tar_of(entries: int) -> bytes:
     return zstandard.ZstdCompressor(level=1).compress(tar_of(entries))
 
 
+def gzip_tar_of(entries: int) -> bytes:
+    """One gzip member, of bytes that compress so badly that its blocks are short."""
+    some = random.Random(1)
+    return gzip.compress(b"".join(entry(b"logs/%09d" % number, some.randbytes(300)) for number in range(entries)) + END, 1)
+
+
+def gzip_members_tar_of(entries: int) -> bytes:
+    raw = tar_of(entries)
+    return b"".join(gzip.compress(raw[at : at + 50_000], 1) for at in range(0, len(raw), 50_000))
+
+
 def peak_of(kind: str, data: bytes) -> int:
     """Most memory that a scan takes whose members nobody keeps."""
     source = MemorySource({"memory://archive": data})
@@ -92,6 +108,8 @@ def peak_of(kind: str, data: bytes) -> int:
         ("tar", tar_of, 5000),
         ("tar.zst", framed_tar_of, 5000),
         ("tar.zst", single_frame_tar_of, 5000),
+        ("tar.gz", gzip_tar_of, 5000),
+        ("tar.gz", gzip_members_tar_of, 5000),
     ],
 )
 def test_memory_does_not_grow_with_the_members(
@@ -101,5 +119,8 @@ def test_memory_does_not_grow_with_the_members(
     monkeypatch.setattr("indexer.formats.tar_zst.FRAME_MEMBERS", 1000)
     monkeypatch.setattr("indexer.zstdstream.WHOLE_FRAME_BYTES", 1 << 18)
     monkeypatch.setattr("indexer.tarmembers.LINK_TARGETS", 1000)
+    monkeypatch.setattr("indexer.gzipstream.CHECKPOINT_RAW_BYTES", 200_000)
+    monkeypatch.setattr("indexer.gzipstream.GZIP_STRETCH_RAW_BYTES", 800_000)
+    monkeypatch.setattr("indexer.checkpoints.CHECKPOINT_STEP_BYTES", 100_000)
     small, large = peak_of(kind, made(few)), peak_of(kind, made(5 * few))
     assert large < small * 1.25 + (1 << 18)

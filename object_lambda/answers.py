@@ -62,6 +62,7 @@ class Entry(NamedTuple):
     size: int
     etag: str
     mtime_s: int
+    storage_class: str = "STANDARD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,14 @@ class ListAnswer:
         entries: Keys in byte order.
         prefixes: Common prefixes in byte order.
         last: The last key or prefix told, when more follow; None when this page ends the listing.
+        token: Where to go on as a caller is told it; None for the usual spelling of `last`.
     """
 
     request: ListRequest
     entries: list[Entry]
     prefixes: list[bytes]
     last: bytes | None = None
+    token: str | None = None
 
     @property
     def truncated(self) -> bool:

@@ -63,7 +63,7 @@ def page(view: View, request: ListRequest) -> Steps[ListAnswer]:
         Without a delimiter, one window of the keys it returns. With one, a window for each common prefix that is returned and
         does not lie in the window before: what a prefix holds is stepped over, not read.
     """
-    after = _last_of(request.token) if request.token else request.after
+    after = after_of(request)
     if request.max_keys == 0:
         return ListAnswer(request, [], [])
     pages = _Page(view, request)
@@ -187,6 +187,11 @@ def _first(prefix: bytes, delimiter: bytes, after: bytes | None) -> bytes | None
         if found >= 0:
             return successor(after[: found + len(delimiter)])
     return after + b"\0"
+
+
+def after_of(request: ListRequest) -> bytes | None:
+    """What the page begins after. Raises InvalidArgument for a token that is none of ours."""
+    return _last_of(request.token) if request.token else request.after
 
 
 def token_of(last: bytes) -> str:

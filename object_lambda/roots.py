@@ -35,12 +35,14 @@ class Root:
         proof: The object that must still be as it was for this root to hold: the index file, or the archive itself when the
             index was made on first touch.
         checked_s: When that was last seen, by the clock of `Roots`.
+        vouched: The doubt (`Roots.doubt`) that this was seen after, if any.
     """
 
     index: Index
     archive: Identity
     proof: Identity
     checked_s: float
+    vouched: object = None
 
     weight: ClassVar = 1
 
@@ -68,11 +70,13 @@ class CatalogRoot:
         catalog: Ready for look-ups.
         proof: Which version of it this is.
         checked_s: As `Root.checked_s`.
+        vouched: As `Root.vouched`.
     """
 
     catalog: Catalog
     proof: Identity
     checked_s: float
+    vouched: object = None
 
     @property
     def weight(self) -> int:
@@ -136,6 +140,16 @@ class Roots:
         self._clock = clock
         self._freshness_s = freshness_s
         self._first_touch = first_touch
+        self._doubts: dict[str, object] = {}
+
+    def doubt(self, bucket: str) -> None:
+        """Believe nothing of this bucket's mounts any longer that was asked of the store before now.
+
+        For callers who saw something that a root may be too old to know of. Costs nothing itself; each of the mounts costs one HEAD
+        when it is next used.
+        """
+        # Each doubt is another object, so whatever bears the latest one was asked for after it, in whichever order threads set it.
+        self._doubts[bucket] = object()
 
     def using(self, mount: Mount, work: Callable[[AnyRoot], Steps[T]]) -> Steps[T]:
         """Do `work` with a mount's root.
@@ -185,17 +199,50 @@ class Roots:
 
         Cost:
             Nothing while it is known and fresh; one HEAD when it is known; else one read of the index's or the catalog's tail.
+            After a doubt that was not yet cleared, a HEAD more than that.
         """
+        doubt = self._doubts.get(mount.bucket)
         known = self._known.get(mount)
-        if known is not None:
+        if known is not None and known.vouched is doubt:
             now = self._clock()
             if now - known.checked_s < self._freshness_s:
                 return known
             renewed = yield from self._renewed(mount, known, now)
             if renewed is not None:
                 return renewed
-        opened = self._known[mount] = yield from self._load(mount)
-        return opened
+            known = None
+        for _ in range(2):
+            if known is None:
+                known = self._known[mount] = yield from self._load(mount)
+                if doubt is None:
+                    return known
+            vouched = yield from self._vouched(mount, known, doubt)
+            if vouched is not None:
+                return vouched
+            known = None
+        # Replaced again and again. A tail that was shared may have been begun before the doubt, but not the one after that.
+        loaded = self._known[mount] = replace((yield from self._load(mount)), vouched=doubt)
+        return loaded
+
+    def _vouched(self, mount: Mount, known: AnyRoot, doubt: object) -> Steps[AnyRoot | None]:
+        """The root if the store says that it holds, by a question asked after `doubt`; else None.
+
+        Asked by every caller for itself, and of a root just loaded too: what others asked, even a tail that many share, may have
+        been under way before the doubt.
+        """
+        now = self._clock()
+        holds = False
+        try:
+            holds = (yield from head(known.proof.url)).identity == known.proof
+        finally:
+            if not holds:
+                self.forget(mount, known)
+        if not holds:
+            return None
+        vouched = replace(known, checked_s=now, vouched=doubt)
+        if self._known.get(mount) is known:
+            self._known[mount] = vouched
+        return vouched
 
     def _renewed(self, mount: Mount, known: AnyRoot, now: float) -> Steps[AnyRoot | None]:
         """The root if the store says that it still holds, else None. Who comes meanwhile uses it as it is, and does not ask."""

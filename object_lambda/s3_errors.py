@@ -24,8 +24,8 @@ class S3Error(Exception):
         headers: Headers the answer carries beside the usual ones, names in lower case.
     """
 
-    code: ClassVar[str]
-    http_status: ClassVar[int]
+    code: str
+    http_status: int
     default_message: ClassVar[str] = ""
 
     def __init__(self, message: str = "", **fields: str) -> None:
@@ -233,7 +233,16 @@ class XAmzContentSHA256Mismatch(S3Error):
 
 
 S3_ERRORS: Final[dict[str, type[S3Error]]] = {kind.code: kind for kind in S3Error.__subclasses__()}
-"""Every code we answer, by name."""
+"""Every code we answer of our own, by name."""
+
+
+class LiveRefusal(S3Error):
+    """What the store said of a loose object (`live`): its own code, status and message, told as they came."""
+
+    def __init__(self, status: int, code: str, message: str, **fields: str) -> None:
+        super().__init__(message, **fields)
+        self.code = code
+        self.http_status = status
 
 
 def from_bindery(error: BinderyError) -> S3Error:

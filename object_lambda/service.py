@@ -57,6 +57,10 @@ class Service:
         """The open index or catalog of a mount, for what S3 does not tell. Raises and costs as `Roots.open`."""
         return (yield from self._roots.open(mount))
 
+    def doubt(self, bucket: str) -> None:
+        """What is told of this bucket from now on is asked of the store after now. Costs as `Roots.doubt`."""
+        self._roots.doubt(bucket)
+
     def get(self, request: ObjectRequest) -> Steps[ObjectAnswer]:
         """GetObject.
 

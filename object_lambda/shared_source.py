@@ -22,6 +22,7 @@ class SharedSource:
     """An `AsyncSource` over another one; all its readers are tasks of one event loop.
 
     A fetch is a task of its own: a reader that is cancelled leaves it running for the others. Nothing is kept once it is over.
+    A HEAD is not shared: who asks what is there now must not be told what was there when somebody else asked (`Roots.doubt`).
 
     Args:
         source: Is asked.
@@ -33,7 +34,7 @@ class SharedSource:
 
     async def head(self, url: str) -> Head:
         """As `Source.head`."""
-        return await self._share(("head", url), lambda: self._source.head(url))
+        return await self._source.head(url)
 
     async def tail(self, url: str, length: int) -> Tail:
         """As `Source.tail`."""

@@ -82,17 +82,18 @@ def _place_v2(answer: ListAnswer, spell: Callable[[bytes], str]) -> Sequence[str
     if request.token is not None:
         parts.append(f"<ContinuationToken>{escape(request.token)}</ContinuationToken>")
     if answer.last is not None:
-        parts.append(f"<NextContinuationToken>{token_of(answer.last)}</NextContinuationToken>")
+        parts.append(f"<NextContinuationToken>{answer.token or token_of(answer.last)}</NextContinuationToken>")
     parts.append(f"<KeyCount>{len(answer.entries) + len(answer.prefixes)}</KeyCount>")
     return parts
 
 
 def _contents(entries: Sequence[Entry], owner: str, *, url: bool) -> Sequence[str]:
-    tail = f"</Size>{owner}<StorageClass>STANDARD</StorageClass></Contents>"
+    tail = f"</Size>{owner}<StorageClass>"
+    keys = _spelled([entry.key for entry in entries], url=url)
     return [
         f"<Contents><Key>{key}</Key><LastModified>{iso_date(mtime_s)}</LastModified><ETag>&quot;{escape(etag)}&quot;</ETag>"
-        f"<Size>{size}{tail}"
-        for key, (_, size, etag, mtime_s) in zip(_spelled([entry.key for entry in entries], url=url), entries, strict=True)
+        f"<Size>{size}{tail}{storage_class}</StorageClass></Contents>"
+        for key, (_, size, etag, mtime_s, storage_class) in zip(keys, entries, strict=True)
     ]
 
 

@@ -149,4 +149,4 @@ def test_archives_outside_of_the_prefix_are_not_opened() -> None:
 def test_size_etag_and_time_are_those_of_the_member() -> None:
     service, source = service_of({"a": Made(b"12345", mtime_s=1_600_000_000, etag="0123456789abcdef0123456789abcdef")})
     (entry,) = run(service.list(ListRequest("bucket")), source).entries
-    assert entry == (b"a", 5, "0123456789abcdef0123456789abcdef", 1_600_000_000)
+    assert entry == (b"a", 5, "0123456789abcdef0123456789abcdef", 1_600_000_000, "STANDARD")

@@ -42,7 +42,6 @@ class WaitingSource:
 
 
 ASKS: list[Callable[[SharedSource], Coroutine[Any, Any, Any]]] = [
-    lambda source: source.head(IDENTITY.url),
     lambda source: source.tail(IDENTITY.url, 10),
     lambda source: source.read(IDENTITY, (Span(0, 5), Span(7, 9))),
 ]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from indexer.asks import Ask
-from indexer.errors import LocationInvalid, SettingInvalid
+from indexer.errors import SettingInvalid
 from indexer.limits import NAME_BYTES
-from indexer.urls import parse_prefix, split
 from object_lambda.answers import Entry
 from object_lambda.requests import ObjectRequest
 
@@ -99,33 +98,6 @@ class LivePlaces:
     def covering(self, bucket: str, key: bytes) -> LivePlace | None:
         """The one that answers for an unbound key, if any."""
         return next((place for place in self.of(bucket) if key.startswith(place.prefix) and place.source_key(key)), None)
-
-
-EXAMPLE: Final = "Write BUCKET[/PREFIX]=s3://bucket/prefix, such as logs=s3://our-logs/"
-
-
-def parse_live(text: str) -> LivePlace:
-    """Read a live prefix as people write it: `BUCKET[/PREFIX]=s3://bucket/prefix`.
-
-    As with a mount, the prefix ends at a `/` whether it is written or not, on both sides.
-
-    Raises:
-        SettingInvalid: It is none.
-    """
-    at = text.find("=s3://")
-    place, location = (text[:at], text[at + 1 :]) if at > 0 else ("", "")
-    bucket, _, prefix = place.partition("/")
-    try:
-        source = split(parse_prefix(location)) if bucket else None
-    except LocationInvalid:
-        source = None
-    if source is None:
-        raise SettingInvalid("this is no live prefix", hint=EXAMPLE, setting="live", value=text)
-    return LivePlace(bucket, _closed(prefix), source.bucket, _closed(source.key))
-
-
-def _closed(prefix: str) -> bytes:
-    return f"{prefix.removesuffix('/')}/".encode() if prefix else b""
 
 
 @dataclass(frozen=True, slots=True)

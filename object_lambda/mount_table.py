@@ -1,15 +1,17 @@
-"""Mounts as people write them: `BUCKET[/PREFIX]=ARCHIVE`."""
+"""Mounts as people write them (`BUCKET[/PREFIX]=ARCHIVE`), and live prefixes (`BUCKET[/PREFIX]=s3://bucket/prefix`)."""
 
 from __future__ import annotations
 
 import re
 
-from indexer.errors import SettingInvalid
-from indexer.urls import index_url, parse
+from indexer.errors import LocationInvalid, SettingInvalid
+from indexer.urls import index_url, parse, parse_prefix, split
+from object_lambda.live import LivePlace
 from object_lambda.mounts import Mount
 
 ARCHIVE_BEGINS = re.compile(r"=(?=[A-Za-z][A-Za-z0-9+.-]*://|/|\.{1,2}/)")
 EXAMPLE = "Write BUCKET[/PREFIX]=ARCHIVE, such as logs/2024=s3://archives/logs-2024.tar.zst"
+LIVE_EXAMPLE = "Write BUCKET[/PREFIX]=s3://bucket/prefix, such as logs=s3://our-logs/"
 
 
 def parse_mount(text: str) -> Mount:
@@ -28,5 +30,30 @@ def parse_mount(text: str) -> Mount:
     if not equals or not bucket or not archive:
         raise SettingInvalid("this is no mount", hint=EXAMPLE, setting="mount", value=text)
     url = parse(archive)
+    return Mount(bucket, _closed(prefix), url, index_url(url))
+
+
+def parse_live(text: str) -> LivePlace:
+    """Read a live prefix as people write it: `BUCKET[/PREFIX]=s3://bucket/prefix`.
+
+    As with a mount, the prefix ends at a `/` whether it is written or not, on both sides.
+
+    Raises:
+        SettingInvalid: It is none.
+    """
+    at = text.find("=s3://")
+    place, location = (text[:at], text[at + 1 :]) if at > 0 else ("", "")
+    bucket, _, prefix = place.partition("/")
+    try:
+        source = split(parse_prefix(location)) if bucket else None
+    except LocationInvalid:
+        source = None
+    if source is None:
+        raise SettingInvalid("this is no live prefix", hint=LIVE_EXAMPLE, setting="live", value=text)
+    return LivePlace(bucket, _closed(prefix), source.bucket, _closed(source.key))
+
+
+def _closed(prefix: str) -> bytes:
+    """A prefix with the slash it ends at."""
     covered = prefix.removesuffix("/")
-    return Mount(bucket, f"{covered}/".encode() if covered else b"", url, index_url(url))
+    return f"{covered}/".encode() if covered else b""

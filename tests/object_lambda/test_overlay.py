@@ -11,8 +11,9 @@ from indexer.source.memory import MemorySource
 from indexer.source.trace import Trace, TracedSource
 from object_lambda.answers import Entry, ListAnswer
 from object_lambda.listing import token_of
-from object_lambda.live import LiveAnswer, LiveList, LivePage, LivePlace, LivePlaces, parse_live
+from object_lambda.live import LiveAnswer, LiveList, LivePage, LivePlace, LivePlaces
 from object_lambda.live_drivers import run_overlaid
+from object_lambda.mount_table import parse_live
 from object_lambda.overlay import Overlay, Winner
 from object_lambda.requests import ListRequest, ObjectRequest
 from object_lambda.s3_errors import LiveRefusal, NoSuchKey

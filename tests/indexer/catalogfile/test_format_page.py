@@ -16,6 +16,7 @@ from indexer.catalogfile.reader import NUMBER_FACTS, open_catalog
 from indexer.catalogfile.writer import write_catalog
 from indexer.drivers import run
 from indexer.indexfile.columns import OPTIONAL_FROM
+from indexer.indexfile.layout import MAJOR, MINOR
 from indexer.source.memory import MemorySource
 from tests.indexer.catalogfile.example import EXAMPLE, EXAMPLE_URL, LATE_KEYS
 from tests.indexer.catalogfile.made import CATALOG, bound, shaped
@@ -144,5 +145,5 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
 
 
 def test_the_page_names_the_version() -> None:
-    assert f"version {layout.MAJOR}.{layout.MINOR}\n" in PAGE
-    assert f"`[format]` **{layout.MAJOR}.{layout.MINOR}**" in PAGE
+    assert f"version {MAJOR}.{MINOR}\n" in PAGE
+    assert f"`[format]` **{MAJOR}.{MINOR}**" in PAGE

@@ -13,7 +13,6 @@ from indexer.limits import DECODED_FRAME_BYTES, LATEST_S, MEMBER_EXTENTS
 from indexer.model import Extent, Frame, Identity, Member, Span
 from indexer.names import NameFault, clean
 from indexer.scan import Keep, Scan, ScanSummary, in_turn
-from indexer.urls import name
 
 
 class FrameStream(Protocol):
@@ -91,7 +90,7 @@ def _modified(of: Identity) -> Steps[int]:
 
 def _name(of: Identity, suffixes: tuple[str, ...]) -> bytes:
     """The file's name without its suffix. The name that a gzip header tells is its author's, and may lead anywhere."""
-    called = name(of.url)
+    called = of.url.rpartition("/")[2]  # a canonical URL is spelled as the key is
     suffix = max((suffix for suffix in suffixes if called.lower().endswith(suffix)), key=len, default="")
     cleaned = clean((called[: len(called) - len(suffix)] or called).encode())
     if isinstance(cleaned, NameFault):

@@ -223,3 +223,27 @@ def test_a_file_after_a_long_block_is_read_on(monkeypatch: pytest.MonkeyPatch) -
     assert got == raw + RAW
     check(data, got, frames)
     assert stream.members == 2
+
+
+def wrapped(deflated: bytes, raw: bytes, *, name: bytes | None = None) -> bytes:
+    """A gzip member of deflate blocks that are there already."""
+    header = b"\x1f\x8b\x08" + (b"\0" if name is None else b"\x08") + bytes(6) + (b"" if name is None else name + b"\0")
+    return header + deflated + zlib.crc32(raw).to_bytes(4, "little") + len(raw).to_bytes(4, "little")
+
+
+def test_a_header_of_any_length_is_passed_over_in_bounded_memory() -> None:
+    data = wrapped(zlib.compress(b"text")[2:-4], b"text", name=b"n" * 3_000_000)
+    raw, frames, stream = read(data)
+    assert raw == b"text"
+    check(data, raw, frames)
+    assert len(stream._member.held) < 200_000
+
+
+def test_blocks_of_nothing_are_passed_over_in_bounded_memory() -> None:
+    empty = bytes.fromhex("000000ffff")  # a stored block of no bytes
+    squeeze = zlib.compressobj(6, zlib.DEFLATED, -15)
+    data = wrapped(empty * 200_000 + squeeze.compress(b"text") + squeeze.flush(), b"text")
+    raw, frames, stream = read(data)
+    assert raw == b"text"
+    check(data, raw, frames)
+    assert len(stream._member.held) < 200_000

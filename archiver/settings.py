@@ -12,6 +12,7 @@ from typing import Final
 from archiver.frames import LEVELS, Level
 from archiver.writers.zip import Method
 from indexer.errors import SettingInvalid
+from indexer.formats import by_name
 from indexer.limits import MIB
 
 LEAST_MEMORY_BYTES: Final = 128 * MIB
@@ -27,6 +28,34 @@ class Format(enum.StrEnum):
     ZIP = "zip"
     TGZ = "tgz"
     SQUASHFS = "squashfs"
+
+
+KIND_OF_FORMAT: Final = {Format.TAR_ZST: "tar.zst", Format.ZIP: "zip", Format.TGZ: "tar.gz", Format.SQUASHFS: "squashfs"}
+"""What each format is called where it is indexed (`indexer.formats.KINDS`)."""
+
+
+def format_for(destination: str, asked: str | None) -> Format:
+    """The format to write.
+
+    Args:
+        destination: The archive, or the folder in which it gets a name; the end of an archive's name tells its format.
+        asked: The format that was asked for; None to go by the name, and by `tar.zst` where the name tells nothing.
+
+    Raises:
+        SettingInvalid: It is none we write, or the name promises another one: then no tool would know the archive by its name.
+    """
+    if asked is not None and asked not in list(Format):
+        known = ", ".join(Format)
+        raise SettingInvalid(f"{asked!r} is none of {known}", hint="See `bindery pack --help`", setting="--format")
+    kind = None if destination.endswith("/") else by_name(destination)
+    if kind is None:
+        return Format.TAR_ZST if asked is None else Format(asked)
+    told = {name: each for each, name in KIND_OF_FORMAT.items()}.get(kind.name)
+    if told is None or (asked is not None and asked != told):
+        hint = "Give the archive a name that ends as its format does, or a folder that ends in /"
+        written = f"not {asked}" if asked is not None else "which is not written here"
+        raise SettingInvalid(f"the name of the archive says {kind.name}, {written}", hint=hint, destination=destination)
+    return told
 
 
 class Names(enum.StrEnum):

@@ -1,6 +1,6 @@
 """Rows: members as plain tuples, the form in which a build sorts, spills and writes them.
 
-A named tuple costs 0.3 us to make and cannot be marshalled; a member takes three. A build of a billion members makes none of them
+A named tuple costs 0.2 us to make and cannot be marshalled; a member takes three. A build of a billion members makes none of them
 twice: `row` takes a scanner's member apart once, and the sorter and the index writer work on what it gives.
 """
 

@@ -26,7 +26,9 @@ def run(
     destination: Annotated[
         str, typer.Argument(metavar="DEST", help="The archive; when it ends in /, a name made of the sources is added.")
     ],
-    archive_format: Annotated[str, typer.Option("--format", metavar="KIND", help="tar.zst, zip, tgz or squashfs.")] = "tar.zst",
+    archive_format: Annotated[
+        str | None, typer.Option("--format", metavar="KIND", help="tar.zst (the default), zip, tgz or squashfs; else as DEST ends.")
+    ] = None,
     level: Annotated[str, typer.Option("--level", metavar="LEVEL", help="fast, default or dense.")] = "default",
     method: Annotated[
         str, typer.Option("--method", metavar="METHOD", help="How a zip's members are compressed: zstd or deflate.")
@@ -55,14 +57,14 @@ def run(
     from archiver.catalog import Binding, CatalogEditor, prefix_of  # noqa: PLC0415
     from archiver.frames import LEVELS  # noqa: PLC0415 - no other command pays for the clients that write
     from archiver.pack import pack  # noqa: PLC0415
-    from archiver.settings import Format, Names, PackSettings  # noqa: PLC0415
+    from archiver.settings import Names, PackSettings, format_for  # noqa: PLC0415
     from archiver.writers.zip import Method  # noqa: PLC0415
 
     settings = PackSettings(
         source=source,
         destination=destination,
         base=base,
-        format=Format(one_of("--format", archive_format, [kind.value for kind in Format])),
+        format=format_for(destination, archive_format),
         level=LEVELS[one_of("--level", level, list(LEVELS))],
         method=Method[one_of("--method", method, ["zstd", "deflate"]).upper()],
         names=Names(one_of("--names", names, [which.value for which in Names])),

@@ -164,6 +164,22 @@ def test_index_replaces_an_index_that_is_there(bindery: Bindery, packed: Packed,
     assert bindery("ls", packed.archive, "--index", tmp_path / "old.bindery").code == 0
 
 
+def test_the_name_of_the_archive_tells_its_format(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
+    for name, kind in (("a.zip", "zip"), ("a.tar.zst", "tar.zst"), ("a.tar.gz", "tar.gz"), ("a.archive", "tar.zst")):
+        told = json.loads(bindery("pack", packed.folder, tmp_path / name, "--json").out)
+        assert told["kind"] == kind
+
+
+@pytest.mark.parametrize(("name", "asked"), [("a.zip", "tar.zst"), ("a.tar.zst", "zip"), ("a.tar", "tgz"), ("a.zip", "rar")])
+def test_a_name_that_promises_another_format_is_refused(
+    bindery: Bindery, packed: Packed, tmp_path: Path, name: str, asked: str
+) -> None:
+    ran = bindery("pack", packed.folder, tmp_path / name, "--format", asked)
+    assert ran.code == 2
+    one_line_error(ran.err)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pack_again_finds_its_own_work(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
     first = json.loads(bindery("pack", packed.folder, f"{tmp_path}/", "--json").out)
     again = json.loads(bindery("pack", packed.folder, f"{tmp_path}/", "--json").out)

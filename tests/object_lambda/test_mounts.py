@@ -8,6 +8,7 @@ from indexer.errors import LocationInvalid, SettingInvalid
 from object_lambda.mount_table import parse_mount
 from object_lambda.mounts import Mount, Mounts
 from object_lambda.s3_errors import NoSuchBucket
+from object_lambda.vmap import parse_entry
 from tests.object_lambda.made_archives import mount
 
 PLACES = st.lists(st.text("ab/", max_size=4).map(lambda text: text.strip("/")), min_size=1, max_size=6, unique=True)
@@ -67,6 +68,21 @@ def test_a_relative_archive_lies_in_the_working_folder(tmp_path: pytest.TempPath
     monkeypatch.chdir(str(tmp_path))
     assert parse_mount("bucket=a.zip").archive == f"file://{tmp_path}/a.zip"
     assert parse_mount("bucket/x=1=./a.zip").prefix == b"x=1/"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_catalog"),
+    [
+        ("s3://abc/logs.bindery-catalog", True),
+        ("./logs.bindery-catalog", True),
+        ("s3://abc/logs.zip", False),
+        ("s3://abc/logs.bindery-catalog.zip", False),
+    ],
+)
+def test_a_catalog_is_known_by_its_suffix_in_both_tables(url: str, is_catalog: bool) -> None:
+    assert parse_mount(f"bucket/p={url}").is_catalog is is_catalog
+    if "://" in url:
+        assert parse_entry(f"p|{url}").is_catalog is is_catalog
 
 
 @pytest.mark.parametrize("text", ["", "bucket", "=s3://abc/b", "/p=s3://abc/b", "bucket="])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.measure import Cost, environment, run
+from tests.bench.objects import Objects, small, write
 from tests.bench.server import CountedServer
 from tests.bench.shelf import Shelf
 
@@ -39,6 +40,11 @@ class Bench:
     def server(self) -> CountedServer:
         """S3, started when first wanted."""
         return CountedServer(self.folder / "s3")
+
+    @cached_property
+    def objects(self) -> Objects:
+        """Small objects in a folder, made when first wanted."""
+        return write(small(self.members), self.scratch("objects"))
 
     @cached_property
     def shelf(self) -> Shelf:
@@ -77,11 +83,15 @@ class Bench:
         return self.run(sys.executable, CHILDREN, what, *map(str, arguments), env=env)
 
     def scratch(self, name: str) -> Path:
-        """A new empty folder."""
+        """A new empty folder; what was there under this name is removed."""
+        self.drop(name)
         folder = self.folder / name
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+    def drop(self, name: str) -> None:
+        """Remove a folder of `scratch`: the disk that a run takes stays below 5 GB."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
 
 
 def where(program: str) -> str | None:

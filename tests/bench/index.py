@@ -52,6 +52,7 @@ def measure(bench: Bench) -> Answer:
         for maker in Maker
         if maker is not Maker.PYTHON or members < counts[-1]
     ]
+    bench.drop("index")
     answer.at_most("first read of an index, every size", max(_worst(steps["open"], 2) for steps in seen), TAIL_BYTES, "B")
     answer.at_most("opening an index, every size", max(_worst(steps["open"], 0) for steps in seen), 1, "requests")
     answer.at_most("HEAD with the root known, every size", max(_worst(steps["find"], 0) for steps in seen), 1, "requests")

@@ -22,9 +22,11 @@ LOOKED_AT: Final = 400
 def measure(bench: Bench) -> Answer:
     """Measure it from a folder, from S3 to S3, and on real lines where there are some."""
     answer = Answer("Pack")
-    made = objects.write(objects.small(bench.members), bench.scratch("objects"))
+    made = bench.objects
     answer.tables += [_folder(bench, answer, made), _store(bench, answer, made), _large(bench, answer)]
     answer.tables += _sizes(bench, answer, made)
+    for name in ("packed", "packed-large", "large", "sized", "sizes"):
+        bench.drop(name)
     return answer
 
 

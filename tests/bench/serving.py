@@ -96,7 +96,7 @@ def measure(bench: Bench) -> Answer:
     remote = f":archive:S3:bench/{shelf.key_of('all.zip')}"
     rival = ["rclone", "serve", "s3", "-q", remote, "--addr"]
     with _served(bench, table, "rclone serve s3 (zip)", rival, path=f"/{only[0]}") as served:
-        served.load("hot", [f"/{path}" for path in only], clients=16, count=count // 10)
+        served.load("hot", [f"/{path}" for path in only], clients=16, count=count // 50)
         served.load("list", [f"/access{path}" for path in lists[:2]], clients=4, count=max(count // 200, 4))
     return answer
 

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indexer.formats import by_name
-from tests.bench import objects
-from tests.bench.objects import Objects
 
 if TYPE_CHECKING:
     from tests.bench.bench import Bench
+    from tests.bench.objects import Objects
 
 PREFIX: Final = "shelf"
 COMMANDS: Final = {
@@ -34,7 +33,7 @@ class Shelf:
     """
 
     def __init__(self, bench: "Bench") -> None:
-        self.objects: Objects = objects.write(objects.small(bench.members), bench.scratch("shelf-objects"))
+        self.objects: Objects = bench.objects
         folder: Path = bench.scratch("shelf")
         names = sorted(self.objects.keys)
         self.key = names[len(names) // 20]
@@ -46,6 +45,7 @@ class Shelf:
             told = command.format(out=out, list=listed, tenth=len(names) // 10)
             bench.run("sh", "-c", told, folder=self.objects.folder)
             bench.server.upload(out, self.key_of(name))
+            out.unlink()
         env = bench.server.env
         bench.bindery("pack", self.objects.folder, self.url(OURS), env=env)
         for name in INDEXED:

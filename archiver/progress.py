@@ -19,6 +19,8 @@ class Phase(enum.StrEnum):
     PACK = "pack"
     INDEX = "index"
     VERIFY = "verify"
+    UPLOAD = "upload"
+    """Of `archiver.install` alone, before INDEX."""
 
 
 class Progress(Protocol):

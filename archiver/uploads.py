@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from archiver.buckets import CLIENT_ERRORS, Buckets, client_failure
@@ -41,6 +42,40 @@ CONTENT_TYPES: Final = {
 }
 
 
+NO_PROPERTIES: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class SentDigest:
+    """Counts the ETag that S3 gives to bytes which an `ObjectPublication` sends, unless it encrypts them with a key of KMS."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._left = part_bytes(1)
+
+    def update(self, data: Data) -> None:
+        """Count the next bytes."""
+        view = memoryview(data)
+        while view:
+            self._part.update(view[: self._left])
+            taken = min(len(view), self._left)
+            view = view[taken:]
+            self._left -= taken
+            if not self._left:
+                self._parts.append(self._part.digest())
+                self._part = hashlib.md5(usedforsecurity=False)
+                self._left = part_bytes(len(self._parts) + 1)
+
+    @property
+    def etag(self) -> str:
+        """The ETag of all bytes so far."""
+        if not self._parts:
+            return self._part.hexdigest()
+        last = [] if self._left == part_bytes(len(self._parts) + 1) else [self._part.digest()]
+        parts = [*self._parts, *last]
+        return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
 def part_bytes(number: int) -> int:
     """Length of a part; they are numbered from 1."""
     return FIRST_PART_BYTES << (number - 1) // PARTS_OF_A_SIZE
@@ -56,6 +91,7 @@ class ObjectPublication:
         replaces: The version that it may take the place of; None when nothing may be there.
         derived: Whether the key was derived from the sources, so that every unfinished upload to it is a dead run of this work.
         most_bytes: Bytes of parts in flight at most.
+        properties: More of the object, as PutObject names them (`StorageClass`, `Metadata`).
     """
 
     def __init__(
@@ -67,12 +103,14 @@ class ObjectPublication:
         most_bytes: int,
         replaces: Identity | None = None,
         derived: bool = False,
+        properties: Mapping[str, Any] = NO_PROPERTIES,
     ) -> None:
         self._url = url
         self._buckets = buckets
         self._scratch = scratch
         self._replaces = replaces
         self._derived = derived
+        self._properties = properties
         _, self._bucket, self._key = split(url)
         self._executor = ThreadPoolExecutor(UPLOADS, thread_name_prefix="bindery-upload")
         self._lane: Lane[CompletedPartTypeDef] = Lane(self._executor, self._sent, most_bytes=most_bytes)
@@ -157,7 +195,9 @@ class ObjectPublication:
     def _begin(self) -> None:
         # An answer that was lost leaves an upload nobody knows: one without parts, begun with ours.
         self._doubled = True
-        answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key, ContentType=self._content_type)
+        answer = self._client.create_multipart_upload(
+            Bucket=self._bucket, Key=self._key, ContentType=self._content_type, **self._properties
+        )
         self._upload = answer["UploadId"]
         self._doubled = answer["ResponseMetadata"]["RetryAttempts"] > 0
 
@@ -186,7 +226,12 @@ class ObjectPublication:
         body = bytes(self._part.body())
         try:
             answer = self._client.put_object(
-                Bucket=self._bucket, Key=self._key, Body=body, ContentType=self._content_type, **self._condition()
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=body,
+                ContentType=self._content_type,
+                **self._condition(),
+                **self._properties,
             )
         except CLIENT_ERRORS as error:
             etag = hashlib.md5(body, usedforsecurity=False).hexdigest()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bindery.commands import cat, catalog, demo, get, index, ls, pack, serve, stat, verify
+from bindery.commands import cat, catalog, demo, get, index, install, ls, pack, serve, stat, verify
 from bindery.console import tell_error
 from indexer.errors import BinderyError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (pack, index, ls, cat, get, stat, verify, serve, demo):
+for command in (pack, install, index, ls, cat, get, stat, verify, serve, demo):
     app.command(name=command.NAME, help=command.HELP)(command.run)
 app.add_typer(catalog.app, name=catalog.NAME)
 

@@ -14,6 +14,7 @@ TITLES: Final = {
     Phase.PACK: "Fetching and packing",
     Phase.INDEX: "Indexing what was written",
     Phase.VERIFY: "Reading every member back",
+    Phase.UPLOAD: "Uploading the archive",
 }
 
 

@@ -143,7 +143,11 @@ class Walk:
             inode = found
         if inode.type != FILE:
             return Member(name, 0, inode.mtime_s, (), unreadable=f"{SPECIAL[inode.type]}: it has no bytes of its own")
-        return Member(name, inode.size, inode.mtime_s, tuple(self._extents(inode)))
+        extents = tuple(self._extents(inode))
+        stop = self._superblock.stop
+        if any(frame is not None and frame.start + frame.stored_bytes > stop for frame, _, _ in extents):
+            return Member(name, inode.size, inode.mtime_s, (), unreadable="damaged: its blocks lie outside of the image")
+        return Member(name, inode.size, inode.mtime_s, extents)
 
     def _extents(self, inode: Inode) -> Iterator[Extent]:
         """Where a file's bytes lie."""

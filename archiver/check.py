@@ -19,8 +19,9 @@ from indexer.indexfile.reader import Index, open_index
 from indexer.model import Identity, Member
 from indexer.source import Source
 
-WINDOW_MEMBERS: Final = 4096
-"""Members read in the order in which they lie; between windows the order of names counts."""
+WINDOW_MEMBERS: Final = 65_536
+"""Members read in the order in which they lie, between windows in the order of names: about 50 MB. In a stranger's archive a window
+may reach over all of its frames, so that each is decoded once for every window."""
 EXAMPLES: Final = 20
 FRAMES_KEPT: Final = 4
 

@@ -270,14 +270,17 @@ class CatalogEditor:
         """The state with one archive more; the very same when nothing changes. Filters once made are kept for the next attempt."""
         if entry in state.entries:
             return state
-        others = tuple(other for other in state.entries if other.archive.url != entry.archive.url)
         url = entry.archive.url
-        if needs_filter(entry, others):
+        others = tuple(other for other in state.entries if other.archive.url != url)
+        # The same archive with another index is as old as it was: what was bound later still goes before it.
+        same = next((other for other in state.entries if (other.archive, other.prefix) == (entry.archive, entry.prefix)), None)
+        sequence = state.sequence + 1 if same is None else same.sequence
+        if needs_filter(entry, [other for other in others if other.sequence < sequence]):
             if url not in filters:
                 filters[url] = run(filter_of(entry), self.source)
             entry = replace(entry, filter=filters[url])
-        sequence = state.sequence + 1
-        return replace(state, entries=(*others, replace(entry, sequence=sequence)), sequence=sequence)
+        entries = (*others, replace(entry, sequence=sequence))
+        return replace(state, entries=entries, sequence=max(sequence, state.sequence))
 
 
 def prefix_of(settings: PackSettings) -> bytes:

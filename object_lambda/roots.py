@@ -14,7 +14,7 @@ from indexer.catalogfile.window import Window, window, with_keys
 from indexer.errors import CatalogStale, IndexMissing, IndexStale, ObjectMissing, ObjectReplaced
 from indexer.indexfile.page import Page
 from indexer.indexfile.reader import Index, PageKey, open_index
-from indexer.limits import KIB
+from indexer.limits import CATALOG_TAIL_BYTES, KIB
 from indexer.model import Identity, Member
 from object_lambda.members import with_etags
 from object_lambda.mounts import Mount
@@ -81,7 +81,7 @@ class CatalogRoot:
     @property
     def weight(self) -> int:
         """How many indexes take as much memory."""
-        return 1 + self.proof.size // ROOT_BYTES
+        return 1 + min(self.proof.size, CATALOG_TAIL_BYTES) // ROOT_BYTES
 
     def find(self, name: bytes) -> Steps[Found | None]:
         """As `Root.find`, in the newest archive that has it. Costs as `Catalog.find`."""

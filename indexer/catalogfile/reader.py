@@ -18,7 +18,7 @@ from indexer.catalogfile.filter import Probe
 from indexer.catalogfile.layout import HEADER, CatalogBlock, CatalogBlockKind, CatalogColumn, CatalogTrailer, tag_of
 from indexer.catalogfile.shelf import Bound, Place, Shelf
 from indexer.catalogfile.strings import decode_strings
-from indexer.errors import CatalogMissing, ObjectMissing, ObjectReplaced
+from indexer.errors import CatalogMissing, IndexMissing, ObjectMissing, ObjectReplaced
 from indexer.indexfile.columns import ColumnDamaged, decode_ints, read_varint
 from indexer.indexfile.directory import side_by_side
 from indexer.indexfile.page import Page
@@ -158,12 +158,15 @@ class Catalog:
             Nothing where the catalog tells its pages; else opening its index, and reading all its directories.
 
         Raises:
-            ObjectReplaced: The index is another version than the one told.
+            ObjectReplaced, ObjectMissing: The index is another version than the one told, or is gone.
         """
         known = shelf.bound(number, self._pages)
         if known is None:
             entry = shelf.entries[number]
-            opened = yield from open_index(entry.index.url, pages=self._pages)
+            try:
+                opened = yield from open_index(entry.index.url, pages=self._pages)
+            except IndexMissing:
+                raise ObjectMissing("the index is not there any more", hint="Bind it again", object=entry.index.url) from None
             if opened.identity != entry.index or opened.archive(entry.archive.url) != entry.archive:
                 raise ObjectReplaced("the index was replaced since it was bound", object=entry.index.url)
             known = shelf.bind(number, (yield from opened.table()), self._pages)
@@ -220,8 +223,8 @@ class Catalog:
         return [shelf for shelf in known.values() if shelf is not None]
 
     def _keep(self, shelf: Shelf) -> Shelf:
-        while len(self._shelves) >= SHELVES_KEPT:
-            self._shelves.pop(next(iter(self._shelves)), None)
+        for number in list(self._shelves)[: len(self._shelves) - SHELVES_KEPT + 1]:
+            self._shelves.pop(number, None)  # another thread may have been faster
         self._shelves[shelf.number] = shelf
         return shelf
 

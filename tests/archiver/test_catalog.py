@@ -130,6 +130,18 @@ def test_what_is_bound_already_is_not_written_again(place: Place) -> None:
     assert place.state().commit == before
 
 
+def test_an_archive_that_was_only_indexed_again_stays_as_old_as_it_was(place: Place) -> None:
+    one, two = place.archive("1.tar", {"a": b"1", "b": b"1"}), place.archive("2.tar", {"a": b"2", "b": b"2"})
+    editor = place.editor()
+    editor.add([one, two])
+    elsewhere = replace(one, index=f"{place.base}/elsewhere")
+    place.put("elsewhere", open_source(place.env).tail(one.index, 1 << 20).data)
+    assert editor.add([elsewhere]).changed
+    assert place.bound() == ["1.tar", "2.tar"]
+    told = {entry.archive.url: (entry.index.url, entry.filter is None) for entry in place.state().entries}
+    assert told == {one.archive: (elsewhere.index, True), two.archive: (two.index, False)}
+
+
 def test_only_an_archive_above_an_older_one_gets_a_filter(place: Place) -> None:
     editor = place.editor()
     for name, members in (("1.tar", "ac"), ("2.tar", "bd"), ("3.tar", "xy"), ("4.tar", "c")):

@@ -206,7 +206,13 @@ def test_an_archive_that_is_gone_is_a_503_for_its_keys_and_for_no_others() -> No
         client.keys()
 
 
-def test_what_was_packed_anew_is_found_at_once_where_the_old_archive_was_removed() -> None:
+@pytest.mark.parametrize("archive_pages", [0, 100], ids=["indexes opened themselves", "pages told"])
+def test_what_was_packed_anew_is_found_at_once_where_the_old_archive_was_removed(archive_pages: int) -> None:
+    with shaped(archive_pages=archive_pages):
+        repack_under_a_reader()
+
+
+def repack_under_a_reader() -> None:
     shop = bound([{b"a": b"1", b"b": b"2"}, {b"x": b"3"}])
     shop.commit()
     client = Client(shop)

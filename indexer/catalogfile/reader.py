@@ -223,7 +223,7 @@ class Catalog:
         return [shelf for shelf in known.values() if shelf is not None]
 
     def _keep(self, shelf: Shelf) -> Shelf:
-        for number in list(self._shelves)[: len(self._shelves) - SHELVES_KEPT + 1]:
+        for number in list(self._shelves)[: max(0, len(self._shelves) - SHELVES_KEPT + 1)]:
             self._shelves.pop(number, None)  # another thread may have been faster
         self._shelves[shelf.number] = shelf
         return shelf

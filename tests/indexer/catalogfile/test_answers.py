@@ -108,6 +108,17 @@ def test_more_archives_than_shelves_are_kept_are_answered_all_the_same(monkeypat
         assert len(catalog._shelves) == 2
 
 
+def test_shelves_are_decoded_once() -> None:
+    with shaped(shelf_archives=1):
+        shop = bound([{b"%03d" % number: b""} for number in range(100)])
+        catalog, source = shop.commit(), shop.source
+        assert len(listed(catalog, b"", 1000, source)) == 100
+        known = dict(catalog._shelves)
+        assert len(known) == 100
+        assert listed(catalog, b"", 7, source) == [b"%03d" % number for number in range(100)]
+        assert catalog._shelves == known
+
+
 def test_a_window_over_many_tiny_archives_ends_where_the_pages_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "WINDOW_PAGES", 8)
     shop = bound([{b"%03d" % number: b""} for number in range(40)])

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tests.bench.bench import BINDERY, Bench
+from tests.bench.measure import FailedError
 from tests.bench.shelf import OURS, Shelf
 from tests.bench.table import Answer, Table, mb, number
 from tests.servers.process import HOST, ServerProcess, free_port
@@ -95,9 +96,13 @@ def measure(bench: Bench) -> Answer:
     only = [path for path in hot if path.startswith("access/")]
     remote = f":archive:S3:bench/{shelf.key_of('all.zip')}"
     rival = ["rclone", "serve", "s3", "-q", remote, "--addr"]
-    with _served(bench, table, "rclone serve s3 (zip)", rival, path=f"/{only[0]}") as served:
-        served.load("hot", [f"/{path}" for path in only], clients=16, count=count // 50)
-        served.load("list", [f"/access{path}" for path in lists[:2]], clients=4, count=max(count // 200, 4))
+    try:
+        with _served(bench, table, "rclone serve s3 (zip)", rival, path=f"/{only[0]}") as served:
+            served.load("hot", [f"/{path}" for path in only], clients=16, count=count // 50)
+            served.load("list", [f"/access{path}" for path in lists[:2]], clients=4, count=max(count // 200, 4))
+    except FailedError as failed:
+        bench.tell(f"serving: {failed}")
+        table.add("rclone serve s3 (zip)", "gave up", *["-"] * 8)
     return answer
 
 

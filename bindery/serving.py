@@ -26,10 +26,13 @@ from object_lambda.first_touch_async import AsyncTouchingSource
 from object_lambda.gateway import create_app
 from object_lambda.gateway import serve as serve_app
 from object_lambda.gateway_access import access_by, is_loopback
+from object_lambda.gateway_live import open_live_side
 from object_lambda.gateway_replies import GatewaySettings
 from object_lambda.key_documents import VARIABLE, keys_at, keys_in
 from object_lambda.keyring import Keyring
+from object_lambda.live import LivePlace
 from object_lambda.mounts import Mount
+from object_lambda.overlay import Winner
 from object_lambda.settings import CACHE_UNIT_BYTES
 from object_lambda.touched_indexes import TouchedIndexes
 from object_lambda.wiring import ServiceSettings, new_service
@@ -64,12 +67,22 @@ class Door:
         return self.endpoint or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def serve(mounts: Sequence[Mount], door: Door, *, cache: str | None, cache_bytes: int) -> None:
+def serve(
+    mounts: Sequence[Mount],
+    door: Door,
+    *,
+    places: Sequence[LivePlace],
+    winner: Winner,
+    cache: str | None,
+    cache_bytes: int,
+) -> None:
     """Serve `mounts` on this machine until the process is told to stop.
 
     Args:
         mounts: What is served; every archive is looked at first, so that a mistyped name is told now, in one line.
         door: Where, and to whom.
+        places: The live prefixes beneath the mounts.
+        winner: Which object is served where a key is bound and lies loose too.
         cache: Folder that keeps what was fetched; None keeps it in memory only.
         cache_bytes: Most bytes that folder takes.
 
@@ -83,13 +96,14 @@ def serve(mounts: Sequence[Mount], door: Door, *, cache: str | None, cache_bytes
     source = open_async_source(os.environ)
     asyncio.run(_check(mounts, source))
     service = new_service(mounts, clock=time.monotonic, settings=ServiceSettings(), first_touch=touched)
+    live_side = open_live_side(service, places, winner, os.environ)
     folder = touched_folder(os.environ) if cache is None else f"{os.path.abspath(cache)}/indexes"  # noqa: PTH100 - text, as the cache's
     ensure = TouchedIndexes(folder, open_source(os.environ)).ensure
     settings = GatewaySettings(region=region, endpoint=Endpoint.parse(door.endpoint) if door.endpoint else UNCHANGED)
     with ThreadPoolExecutor(CACHE_THREADS, thread_name_prefix="cache") as threads:
         kept = source if cache is None else _cached(source, cache, cache_bytes, threads)
         served = AsyncTouchingSource(kept, folder=folder, ensure=ensure, threads=threads)
-        app = create_app(service, served, access=access, settings=settings, created_s=int(time.time()))
+        app = create_app(service, served, access=access, settings=settings, created_s=int(time.time()), live_side=live_side)
         whom = "everyone who can reach it" if keyring is None else f"whoever signs with {_count(keyring)}"
         tell(f"Serving {', '.join(service.buckets())} at {door.url} to {whom}. Stop with Ctrl-C.")
         if unasked:

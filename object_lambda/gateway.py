@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import aclosing
 from secrets import token_bytes, token_hex
 from typing import Final
@@ -26,7 +26,7 @@ from indexer.drivers_async import stream_async
 from indexer.errors import BinderyError, SettingInvalid
 from indexer.source import AsyncSource
 from object_lambda.access import Access
-from object_lambda.gateway_replies import GatewaySettings, Replies, Reply
+from object_lambda.gateway_replies import GatewaySettings, LiveSide, Replies, Reply
 from object_lambda.metrics import Metrics
 from object_lambda.service import Service
 from object_lambda.shared_source import SharedSource
@@ -91,7 +91,8 @@ class Gateway:
         try:
             await send({"type": "http.response.body", "body": reply.content, "more_body": True})
             self._metrics.body_bytes += len(reply.content)
-            async with aclosing(stream_async(reply.rest, self._source)) as pieces:
+            body = stream_async(reply.rest, self._source) if isinstance(reply.rest, Generator) else reply.rest
+            async with aclosing(body) as pieces:
                 async for piece in pieces:
                     if gone.done():
                         return
@@ -133,6 +134,7 @@ def create_app(
     access: Access,
     settings: GatewaySettings,
     created_s: int,
+    live_side: LiveSide | None = None,
     new_request_id: Callable[[], str] = lambda: token_hex(8).upper(),
 ) -> FastAPI:
     """Make the gateway.
@@ -143,6 +145,7 @@ def create_app(
         access: Who may read.
         settings: What the gateway says of itself.
         created_s: When its buckets came to be, as ListBuckets tells it.
+        live_side: Where keys that are not bound are looked for; None for nowhere.
         new_request_id: Makes the ids of requests.
 
     Returns:
@@ -157,7 +160,7 @@ def create_app(
         settings.endpoint.check_bucket(bucket)
     source = SharedSource(source)
     metrics = Metrics()
-    replies = Replies(service, source, access=access, settings=settings, created_s=created_s)
+    replies = Replies(service, source, access=access, settings=settings, created_s=created_s, live_side=live_side)
     host_id = b64encode(token_bytes(48)).decode()
     app = FastAPI(title="Bindery", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 

@@ -9,7 +9,8 @@ makes). API Gateway's REST API drops an Authorization header that is not meant f
 
 Variables: `BINDERY_MOUNTS`, one `BUCKET[/PREFIX]=ARCHIVE` a line; `AWS_REGION`; those of the store (`indexer.source.settings`); who
 may read: `BINDERY_ACCESS_KEYS` (`object_lambda.key_documents`) or `BINDERY_ANONYMOUS=true`; `BINDERY_ENDPOINT`, the URL that
-clients are given, where something in front of the function changes Host or path.
+clients are given, where something in front of the function changes Host or path; `BINDERY_LIVE`, where keys that are not bound are
+served from, one `BUCKET[/PREFIX]=s3://bucket/prefix` a line, and `BINDERY_OVERLAY=live` where loose objects go before bound ones.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from indexer.source.route_async import open_async_source
 from object_lambda.endpoint import UNCHANGED, Endpoint
 from object_lambda.gateway import create_app
 from object_lambda.gateway_access import access_by
+from object_lambda.gateway_live import open_live_side
 from object_lambda.gateway_replies import GatewaySettings
 from object_lambda.key_documents import VARIABLE, keys_in
-from object_lambda.mount_table import EXAMPLE, parse_mount
+from object_lambda.mount_table import EXAMPLE, parse_live, parse_mount, winner_in
 from object_lambda.wiring import ServiceSettings, new_service
 
 BODY_BYTES: Final = 4_500_000
@@ -83,7 +85,7 @@ def make_handler(env: Mapping[str, str], source: AsyncSource) -> Callable[[Event
     Raises:
         SettingInvalid, LocationInvalid: A mount cannot work, or there is none; nothing says who may read.
     """
-    mounts = [parse_mount(line.strip()) for line in env.get("BINDERY_MOUNTS", "").splitlines() if line.strip()]
+    mounts = [parse_mount(line) for line in _lines(env, "BINDERY_MOUNTS")]
     if not mounts:
         raise SettingInvalid("nothing is mounted", hint=EXAMPLE, setting="BINDERY_MOUNTS")
     region = env.get("AWS_REGION") or "us-east-1"
@@ -91,14 +93,21 @@ def make_handler(env: Mapping[str, str], source: AsyncSource) -> Callable[[Event
     access = access_by(keys_in(env), anonymous=anonymous, region=region, now=time.time, hint=CHOICE)
     endpoint = Endpoint.parse(env["BINDERY_ENDPOINT"]) if env.get("BINDERY_ENDPOINT") else UNCHANGED
     asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum runs each call on the thread's loop, and does not make one
+    service = new_service(mounts, clock=time.monotonic, settings=ServiceSettings())
+    places = [parse_live(line) for line in _lines(env, "BINDERY_LIVE")]
     app = create_app(
-        new_service(mounts, clock=time.monotonic, settings=ServiceSettings()),
+        service,
         source,
         access=access,
         settings=GatewaySettings(region=region, body_bytes=BODY_BYTES, endpoint=endpoint),
         created_s=int(time.time()),
+        live_side=open_live_side(service, places, winner_in(env), env),
     )
     return Mangum(RawPath(app), lifespan="off", text_mime_types=NEVER_TEXT)
+
+
+def _lines(env: Mapping[str, str], name: str) -> list[str]:
+    return [line.strip() for line in env.get(name, "").splitlines() if line.strip()]
 
 
 @functools.cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from starlette.types import Scope
 
@@ -14,11 +15,15 @@ from indexer.errors import BinderyError
 from indexer.source import AsyncSource
 from object_lambda import xml
 from object_lambda.access import Access, Caller, RequestFacts
+from object_lambda.answers import ListAnswer, ObjectAnswer
 from object_lambda.endpoint import UNCHANGED, Endpoint
 from object_lambda.headers import headers_of
 from object_lambda.keys import parse_query, split_path
+from object_lambda.live import AsyncLive, AsyncPieces, LiveAnswer
+from object_lambda.live_drivers_async import run_overlaid_async
 from object_lambda.operations import Operation, operation_of
-from object_lambda.requests import list_request, object_request
+from object_lambda.overlay import Overlay
+from object_lambda.requests import ListRequest, ObjectRequest, list_request, object_request
 from object_lambda.s3_errors import InternalError, InvalidRequest, S3Error, from_bindery
 from object_lambda.service import Service
 
@@ -39,7 +44,7 @@ class Reply:
         status: HTTP status.
         headers: All but those every answer has.
         content: The body, or its first bytes; of a HEAD it is not sent.
-        rest: Hands out the bytes behind `content`.
+        rest: Hands out the bytes behind `content`, of a member or of a loose object.
         body_bytes: Length of the whole body; None where none is told (304).
     """
 
@@ -47,7 +52,7 @@ class Reply:
     status: int
     headers: Headers
     content: bytes = b""
-    rest: Body | None = None
+    rest: Body | AsyncPieces | None = None
     body_bytes: int | None = 0
 
 
@@ -77,20 +82,44 @@ class GatewaySettings:
     endpoint: Endpoint = UNCHANGED
 
 
+@dataclass(frozen=True, slots=True)
+class LiveSide:
+    """What is served beside archives.
+
+    Args:
+        overlay: Both sides in one view.
+        live: Answers what it asks of the live side.
+    """
+
+    overlay: Overlay
+    live: AsyncLive
+
+
 class Replies:
     """Answers requests.
 
     Args:
         service: Answers what is asked.
         source: Answers what the service asks.
+        live_side: Answers in place of the service, where unbound keys are served from a live prefix.
         access: Lets requests in.
         settings: What the gateway says of itself.
         created_s: When the buckets came to be, as ListBuckets tells it.
     """
 
-    def __init__(self, service: Service, source: AsyncSource, *, access: Access, settings: GatewaySettings, created_s: int) -> None:
+    def __init__(
+        self,
+        service: Service,
+        source: AsyncSource,
+        *,
+        access: Access,
+        settings: GatewaySettings,
+        created_s: int,
+        live_side: LiveSide | None = None,
+    ) -> None:
         self._service = service
         self._source = source
+        self._live_side = live_side
         self._access = access
         self._settings = settings
         self._created_s = created_s
@@ -144,27 +173,53 @@ class Replies:
 
     async def _list_objects(self, incoming: Incoming) -> Reply:
         request = list_request(incoming.bucket, incoming.query)
-        answer = await run_async(self._service.list(request), self._source)
+        answer = await self._list(request)
         return _document(Operation.LIST_OBJECTS, 200, xml.list_document(answer), self._region)
 
     async def _head_object(self, incoming: Incoming) -> Reply:
-        request = object_request(incoming.bucket, incoming.key, incoming.facts.headers, incoming.query)
-        answer = await run_async(self._service.head(request), self._source)
-        return Reply(Operation.HEAD_OBJECT, answer.status, _encoded(headers_of(answer)))
+        answer = await self._head(_object_request(incoming))
+        return Reply(Operation.HEAD_OBJECT, answer.status, _headers_of(answer))
 
     async def _get_object(self, incoming: Incoming) -> Reply:
-        request = object_request(incoming.bucket, incoming.key, incoming.facts.headers, incoming.query)
-        if self._settings.body_bytes is not None:
-            head = await run_async(self._service.head(request), self._source)
-            if head.content_length > self._settings.body_bytes:
+        request = _object_request(incoming)
+        most = self._settings.body_bytes
+        if most is not None:
+            head = await self._head(request)
+            length = head.content_length
+            if head.status != 304 and (length is None or length > most):
                 raise InvalidRequest(
-                    f"This answer has {head.content_length} bytes, and at most {self._settings.body_bytes} can be sent this way. "
+                    f"This answer has {length} bytes, and at most {most} can be sent this way. "
                     "Ask for ranges of the object (header Range)."
                 )
-        answer = await run_async(self._service.get(request), self._source)
-        headers = _encoded(headers_of(answer))
-        length = None if answer.status == 304 else answer.content_length
-        return Reply(Operation.GET_OBJECT, answer.status, headers, answer.start, answer.rest, length)
+        answer = await self._get(request)
+        told = None if answer.status == 304 else answer.content_length
+        if isinstance(answer, LiveAnswer):
+            pieces = cast("AsyncPieces | None", answer.pieces)  # as an AsyncLive gives them
+            return Reply(Operation.GET_OBJECT, answer.status, _headers_of(answer), b"", pieces, told)
+        return Reply(Operation.GET_OBJECT, answer.status, _headers_of(answer), answer.start, answer.rest, told)
+
+    async def _get(self, request: ObjectRequest) -> ObjectAnswer | LiveAnswer:
+        if self._live_side is None:
+            return await run_async(self._service.get(request), self._source)
+        return await run_overlaid_async(self._live_side.overlay.get(request), self._source, self._live_side.live)
+
+    async def _head(self, request: ObjectRequest) -> ObjectAnswer | LiveAnswer:
+        if self._live_side is None:
+            return await run_async(self._service.head(request), self._source)
+        return await run_overlaid_async(self._live_side.overlay.head(request), self._source, self._live_side.live)
+
+    async def _list(self, request: ListRequest) -> ListAnswer:
+        if self._live_side is None:
+            return await run_async(self._service.list(request), self._source)
+        return await run_overlaid_async(self._live_side.overlay.list(request), self._source, self._live_side.live)
+
+
+def _object_request(incoming: Incoming) -> ObjectRequest:
+    return object_request(incoming.bucket, incoming.key, incoming.facts.headers, incoming.query)
+
+
+def _headers_of(answer: ObjectAnswer | LiveAnswer) -> Headers:
+    return _encoded(answer.headers if isinstance(answer, LiveAnswer) else headers_of(answer))
 
 
 def _document(operation: str, status: int, content: bytes, *headers: tuple[bytes, bytes]) -> Reply:
@@ -172,8 +227,8 @@ def _document(operation: str, status: int, content: bytes, *headers: tuple[bytes
     return Reply(operation, status, told, content, None, len(content))
 
 
-def _encoded(headers: list[tuple[str, str]]) -> Headers:
-    return [(name.lower().encode(), value.encode()) for name, value in headers]
+def _encoded(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -6,7 +6,7 @@ differs (its own role, or the caller's presigned URL), so `overlay` only says wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -169,6 +169,30 @@ class LivePage:
         return max(self.entries[-1].key if self.entries else b"", self.prefixes[-1] if self.prefixes else b"")
 
 
+class Pieces(Protocol):
+    """A body as it comes. Raises StoreFailed where it breaks off."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Hand out the bytes in order."""
+        ...
+
+    def close(self) -> None:
+        """Hang up on the store, if the body has not come to its end."""
+        ...
+
+
+class AsyncPieces(Protocol):
+    """As `Pieces`, on an event loop."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """As `Pieces.__iter__`."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `Pieces.close`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LiveAnswer:
     """What the store says of a loose object: 200, 206 or 304.
@@ -176,12 +200,12 @@ class LiveAnswer:
     Args:
         status: As it came.
         headers: Names in lower case, those of `PASSED_ON` and the `x-amz-` ones.
-        pieces: The body as it comes; None where there is none. Closing it hangs up on the store.
+        pieces: The body as it comes; None where there is none.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    pieces: Generator[bytes, None, None] | AsyncGenerator[bytes, None] | None = None
+    pieces: Pieces | AsyncPieces | None = None
 
     @property
     def content_length(self) -> int | None:
@@ -221,6 +245,10 @@ class AsyncLive(Protocol):
 
     async def list(self, ask: LiveList) -> LivePage:
         """As `Live.list`."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is kept for the next request."""
         ...
 
 

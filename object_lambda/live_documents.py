@@ -1,4 +1,4 @@
-"""The documents of the live side: its listings and its errors, read; and the parameters that ask for a listing. Pure.
+"""The documents of the live side: its listings and its errors, read. Pure.
 
 Not by an XML parser: a listing without `encoding-type` may hold control characters (`&#x1;`), which S3 writes and XML 1.0 forbids,
 so a strict parser would refuse the whole page; and none has to be loaded at a cold start.
@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from indexer.errors import StoreFailed
 from object_lambda.answers import Entry
-from object_lambda.live import LiveList, LivePage
+from object_lambda.live import LivePage
 from object_lambda.s3_errors import LiveRefusal, S3Error
 
 DOCUMENT_BYTES: Final = 16 << 20
@@ -51,19 +51,6 @@ TOLD_FIELDS: Final = (
     "StorageClass",
 )
 """Elements of the store's error documents that are told. Its key, bucket and request id are not those the caller knows."""
-
-
-def list_parameters(ask: LiveList) -> list[tuple[str, str]]:
-    """The parameters of a ListObjectsV2, in the order in which they are signed; values percent-encoded."""
-    given = {
-        "delimiter": ask.delimiter,
-        "encoding-type": b"url",
-        "list-type": b"2",
-        "max-keys": b"%d" % ask.max_keys,
-        "prefix": ask.prefix,
-        "start-after": ask.start_after,
-    }
-    return [(name, quote(value, safe="-_.~")) for name, value in given.items() if value]
 
 
 def read_page(document: bytes) -> LivePage:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from indexer.errors import LocationInvalid, SettingInvalid
 from indexer.urls import index_url, parse, parse_prefix, split
 from object_lambda.live import LivePlace
 from object_lambda.mounts import Mount
+from object_lambda.overlay import Winner
 
 ARCHIVE_BEGINS = re.compile(r"=(?=[A-Za-z][A-Za-z0-9+.-]*://|/|\.{1,2}/)")
 EXAMPLE = "Write BUCKET[/PREFIX]=ARCHIVE, such as logs/2024=s3://archives/logs-2024.tar.zst"
+WINNER_VARIABLE = "BINDERY_OVERLAY"
 LIVE_EXAMPLE = "Write BUCKET[/PREFIX]=s3://bucket/prefix, such as logs=s3://our-logs/"
 
 
@@ -57,3 +60,17 @@ def _closed(prefix: str) -> bytes:
     """A prefix with the slash it ends at."""
     covered = prefix.removesuffix("/")
     return f"{covered}/".encode() if covered else b""
+
+
+def winner_in(env: Mapping[str, str]) -> Winner:
+    """Which object is served where a key is bound and lies loose too: `BINDERY_OVERLAY`, `bound` unless it says `live`.
+
+    Raises:
+        SettingInvalid: It says something else.
+    """
+    text = env.get(WINNER_VARIABLE, "").strip() or Winner.BOUND
+    try:
+        return Winner(text)
+    except ValueError:
+        hint = f"Write {' or '.join(Winner)}"
+        raise SettingInvalid("an overlay is won by one of two sides", hint=hint, setting=WINNER_VARIABLE, value=text) from None

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 import typer
 
 from indexer.limits import GIB
-from object_lambda.mount_table import parse_mount
+from object_lambda.mount_table import parse_live, parse_mount
+from object_lambda.overlay import Winner
 
 NAME: Final = "serve"
 HELP: Final = "Serve archives as buckets of an S3 endpoint."
@@ -18,6 +19,17 @@ def run(
         list[str],
         typer.Option("--mount", metavar="BUCKET[/PREFIX]=ARCHIVE", help="Serve an archive or a catalog there; may be given often."),
     ],
+    live: Annotated[
+        list[str],
+        typer.Option(
+            "--live",
+            metavar="BUCKET[/PREFIX]=s3://BUCKET/PREFIX",
+            help="Serve keys that no archive holds from there, read as whom this command runs; may be given often.",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    live_wins: Annotated[
+        bool, typer.Option("--live-wins", help="Of a key that is bound and lies loose too, serve the loose object.")
+    ] = False,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8014,
     keys: Annotated[
@@ -38,4 +50,6 @@ def run(
     from bindery.serving import Door, serve  # noqa: PLC0415 - no other command pays for the web framework
 
     door = Door(host=host, port=port, keys=keys, anonymous=anonymous, region=region, endpoint=endpoint)
-    serve([parse_mount(text) for text in mount], door, cache=cache, cache_bytes=cache_bytes)
+    places = [parse_live(text) for text in live]
+    winner = Winner.LIVE if live_wins else Winner.BOUND
+    serve([parse_mount(text) for text in mount], door, places=places, winner=winner, cache=cache, cache_bytes=cache_bytes)

@@ -84,6 +84,7 @@ def whole_request(data: bytes) -> bytes:
     """The first request in `data` with its body by Content-Length; empty when it is not all there."""
     head, blank, body = data.partition(b"\r\n\r\n")
     lengths = [int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    if not blank or len(body) < lengths[0]:
+    length = lengths[0] if lengths else 0
+    if not blank or len(body) < length:
         return b""
-    return head + blank + body[: lengths[0]]
+    return head + blank + body[:length]

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 from unittest.mock import patch
+from urllib.parse import quote
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
@@ -47,6 +48,28 @@ def test_the_signature_is_botocore_s(metadata: dict[str, str], token: str | None
     assert dict(ours)["Authorization"] == by_botocore(headers, credentials, "/WriteGetObjectResponse")
     assert ours[: len(headers)] == list(headers.items())
     assert dict(ours).get("x-amz-security-token") == token
+
+
+@given(parameters=st.dictionaries(st.sampled_from(["delimiter", "list-type", "prefix", "start-after"]), st.text(max_size=5)))
+def test_a_query_and_an_odd_path_are_signed_as_botocore_signs_them_for_s3(parameters: dict[str, str]) -> None:
+    credentials = Credentials("AKIAEXAMPLE", "secret/key+", None)
+    query = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(parameters.items()))
+    path = "/live/a//b/./c%20d%2Be"
+    request = AWSRequest("GET", f"https://s3.eu-central-1.amazonaws.com{path}?{query}", {"Host": "s3.eu-central-1.amazonaws.com"})
+    with patch("botocore.auth.get_current_datetime", return_value=NOW):
+        S3SigV4Auth(BotocoreCredentials("AKIAEXAMPLE", "secret/key+"), "s3", "eu-central-1").add_auth(request)
+    ours = signed(
+        [("Host", "s3.eu-central-1.amazonaws.com")],
+        credentials,
+        method="GET",
+        path=path,
+        service="s3",
+        region="eu-central-1",
+        timestamp=TIMESTAMP,
+        query=query,
+        payload=request.headers["X-Amz-Content-SHA256"],
+    )
+    assert dict(ours)["Authorization"] == request.headers["Authorization"]
 
 
 def test_secrets_are_never_shown() -> None:

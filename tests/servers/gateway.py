@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the web framework costs 0.3 s, and most test processes star
     from indexer.source import AsyncSource
     from object_lambda.access import Access
     from object_lambda.endpoint import Endpoint
+    from object_lambda.gateway_replies import LiveSide
     from object_lambda.service import Service
 
 REGION = "eu-central-1"
@@ -96,6 +97,7 @@ def running_gateway(
     body_bytes: int | None = None,
     access: "Access | None" = None,
     endpoint: "Endpoint | None" = None,
+    live_side: "LiveSide | None" = None,
 ) -> "Iterator[GatewayServer]":
     """Starts a gateway over `service`, open to all unless `access` says otherwise; stops it when all its answers are finished."""
     import uvicorn
@@ -106,7 +108,7 @@ def running_gateway(
     from object_lambda.gateway_replies import GatewaySettings
 
     settings = GatewaySettings(region=REGION, body_bytes=body_bytes, endpoint=endpoint or UNCHANGED)
-    app = create_app(service, source, access=access or Anonymous(), settings=settings, created_s=CREATED_S)
+    app = create_app(service, source, access=access or Anonymous(), settings=settings, created_s=CREATED_S, live_side=live_side)
     port = free_port()
     server = uvicorn.Server(server_config(app, HOST, port))
     started = threading.Event()
@@ -119,6 +121,9 @@ def running_gateway(
         started.set()
         await server.main_loop()
         await server.shutdown()
+        if live_side is not None:
+            live_side.live.close()
+            await asyncio.sleep(0)  # for the transports to notice
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()

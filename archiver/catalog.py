@@ -15,9 +15,9 @@ from archiver.buckets import Buckets
 from archiver.catalogstore import Version, catalog_store
 from archiver.select import key_prefix
 from archiver.settings import Names, PackSettings
+from indexer.catalogfile import CATALOG_SUFFIX
 from indexer.catalogfile.describe import describe, filter_of, needs_filter
 from indexer.catalogfile.entry import CatalogEntry, CatalogState
-from indexer.catalogfile.layout import CATALOG_SUFFIX
 from indexer.catalogfile.shelf import check_prefix
 from indexer.catalogfile.writer import write_catalog
 from indexer.drivers import run

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from archiver.arrivals import arrivals, messages
 from archiver.reindex import indexed, reindex
-from indexer.catalogfile.layout import CATALOG_SUFFIX
+from indexer.catalogfile import CATALOG_SUFFIX
 from indexer.errors import BinderyError, DestinationExists, ObjectMissing, ObjectReplaced, SettingInvalid
 from indexer.formats import KINDS, by_name
 from indexer.source.route import open_source

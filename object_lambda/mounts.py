@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from indexer.catalogfile.layout import CATALOG_SUFFIX
+from indexer.catalogfile import CATALOG_SUFFIX
 from indexer.errors import SettingInvalid
 from object_lambda.keys import successor
 from object_lambda.s3_errors import NoSuchBucket

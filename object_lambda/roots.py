@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
 
 from indexer.asks import Steps, head
-from indexer.catalogfile.entry import CatalogEntry
-from indexer.catalogfile.reader import Catalog, Found, open_catalog
-from indexer.catalogfile.window import Window, window, with_keys
+from indexer.catalogfile.answers import Found, Window
 from indexer.errors import CatalogStale, IndexMissing, IndexStale, ObjectMissing, ObjectReplaced
 from indexer.indexfile.page import Page
 from indexer.indexfile.reader import Index, PageKey, open_index
-from indexer.limits import CATALOG_TAIL_BYTES, KIB
-from indexer.model import Identity, Member
+from indexer.model import Identity
 from object_lambda.members import with_etags
 from object_lambda.mounts import Mount
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from object_lambda.catalog_root import CatalogRoot
 
-ROOT_BYTES: Final = 128 * KIB
-"""What a root holds of its index at most; one of a catalog counts as several."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,48 +59,8 @@ class Root:
         return Window(with_etags(members, self.archive.etag), following)
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogRoot:
-    """An open catalog.
-
-    Args:
-        catalog: Ready for look-ups.
-        proof: Which version of it this is.
-        checked_s: As `Root.checked_s`.
-        vouched: As `Root.vouched`.
-    """
-
-    catalog: Catalog
-    proof: Identity
-    checked_s: float
-    vouched: object = None
-
-    @property
-    def weight(self) -> int:
-        """How many indexes take as much memory."""
-        return 1 + min(self.proof.size, CATALOG_TAIL_BYTES) // ROOT_BYTES
-
-    def find(self, name: bytes) -> Steps[Found | None]:
-        """As `Root.find`, in the newest archive that has it. Costs as `Catalog.find`."""
-        return (yield from self.catalog.find(name))
-
-    def window(self, start: bytes, want: int) -> Steps[Window]:
-        """As `Root.window`, of all archives in one order; fewer than `want` may come before more follow.
-
-        Cost:
-            As `catalogfile.window.window`.
-        """
-        return (yield from window(self.catalog, start, want, _as_served))
-
-
-AnyRoot = Root | CatalogRoot
+AnyRoot: TypeAlias = "Root | CatalogRoot"
 """What answers for a mount."""
-
-
-def _as_served(entry: CatalogEntry, members: Sequence[Member]) -> Sequence[Member]:
-    """Members of an archive as a listing tells them. An ETag that is made hangs on the archive, so it is made before the merge."""
-    return with_keys(entry, with_etags(members, entry.archive.etag))
-
 
 FirstTouch = Callable[[Mount], Steps[Index]]
 """Makes the index of a mounted archive that has none; raises `IndexMissing` where that takes too much."""
@@ -185,7 +142,7 @@ class Roots:
 
     def _again(self, mount: Mount, root: AnyRoot) -> Steps[AnyRoot | None]:
         """The root to do the work with once more; None when a catalog is still as it was."""
-        if isinstance(root, CatalogRoot) and (yield from self._renewed(mount, root, self._clock())) is not None:
+        if mount.is_catalog and (yield from self._renewed(mount, root, self._clock())) is not None:
             return None
         self.forget(mount, root)
         return (yield from self.open(mount))
@@ -264,8 +221,9 @@ class Roots:
     def _load(self, mount: Mount) -> Steps[AnyRoot]:
         now = self._clock()
         if mount.is_catalog:
-            catalog = yield from open_catalog(mount.archive, pages=self._pages)
-            return CatalogRoot(catalog, catalog.identity, now)
+            from object_lambda.catalog_root import open_catalog_root  # noqa: PLC0415 - 5 ms of a start that mounts none
+
+            return (yield from open_catalog_root(mount.archive, self._pages, now))
         try:
             index = yield from open_index(mount.index, pages=self._pages)
         except IndexMissing:

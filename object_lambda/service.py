@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from indexer.asks import Body, Steps
-from indexer.catalogfile.reader import Found
+from indexer.catalogfile.answers import Found
 from indexer.errors import BinderyError, MemberDamaged, ObjectReplaced
 from indexer.limits import MIB
 from indexer.model import Span
@@ -133,7 +133,7 @@ class Service:
 
     def _body(self, mount: Mount, root: AnyRoot, found: Found, span: Span) -> Body:
         try:
-            yield from read(found.archive, found.member, span.start, span.stop, index=found.index, frames=self._frames)
+            yield from read(found.archive, found.member, span.start, span.stop, index=found.index_file, frames=self._frames)
         except ObjectReplaced:
             self._roots.forget(mount, root)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from indexer.asks import Steps
-from indexer.catalogfile.window import Window
+from indexer.catalogfile.answers import Window
 from object_lambda.listing import Run
 from object_lambda.mounts import Mounts, Segment
 from object_lambda.roots import Roots

@@ -1,4 +1,4 @@
-"""The frame of a catalog: its suffix, its first and last bytes, and blocks that tell their faults as a catalog's.
+"""The frame of a catalog: its first and last bytes, and blocks that tell their faults as a catalog's.
 
 magic and version (16 bytes) | shelves | root | trailer (64 bytes)
 """
@@ -15,9 +15,6 @@ from indexer.errors import BinderyError, CatalogDamaged, CatalogUnsupported
 from indexer.indexfile.block import Block
 from indexer.indexfile.columns import ColumnUnknown
 from indexer.indexfile.layout import MAJOR, MINOR, Trailer
-
-CATALOG_SUFFIX: Final = ".bindery-catalog"
-"""A URL that ends so is a catalog's, wherever an archive could be named too."""
 
 MAGIC: Final = b"BINDERYC"
 HEADER: Final = MAGIC + struct.pack("<HHI", MAJOR, MINOR, 0)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from indexer.abreast import abreast
 from indexer.asks import Steps, spans, tail
+from indexer.catalogfile.answers import Found
 from indexer.catalogfile.entry import CatalogEntry, CatalogState
 from indexer.catalogfile.filter import Probe
 from indexer.catalogfile.layout import HEADER, CatalogBlock, CatalogBlockKind, CatalogColumn, CatalogTrailer, tag_of
@@ -24,25 +24,10 @@ from indexer.indexfile.directory import side_by_side
 from indexer.indexfile.page import Page
 from indexer.indexfile.reader import PageKey, open_index
 from indexer.limits import CATALOG_ARCHIVES, CATALOG_TAIL_BYTES, COMMITS_TOLD, FACTS_BYTES, NAME_BYTES, SIDE_BY_SIDE
-from indexer.model import Identity, Member, Span
+from indexer.model import Identity, Span
 
 SHELVES_KEPT: Final = 128
 """Decoded shelves kept at once: all of a catalog of 16,000 archives, about 50 MiB if every one of them was used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A member, and where to read it.
-
-    Args:
-        member: With its name in the archive, without the prefix under which that is bound.
-        archive: What to read it from.
-        index: The index that told it.
-    """
-
-    member: Member
-    archive: Identity
-    index: Identity
 
 
 def open_catalog(url: str, *, pages: MutableMapping[PageKey, Page] | None = None) -> Steps[Catalog]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
-from typing import NamedTuple
 
 from indexer.abreast import abreast
 from indexer.asks import Steps
+from indexer.catalogfile.answers import Window
 from indexer.catalogfile.entry import CatalogEntry
 from indexer.catalogfile.merge import from_to, merged
 from indexer.catalogfile.reader import Catalog
@@ -23,18 +23,6 @@ from indexer.model import Member
 
 Spell = Callable[[CatalogEntry, Sequence[Member]], Sequence[Member]]
 """Gives members of an archive the names under which they are merged (their keys)."""
-
-
-class Window(NamedTuple):
-    """Consecutive members of a catalog.
-
-    Attributes:
-        members: In the order of their keys, as `Spell` gave them.
-        next: Where to go on: no key between the last member's and this one is there; None when no key follows.
-    """
-
-    members: Sequence[Member]
-    next: bytes | None
 
 
 def with_keys(entry: CatalogEntry, members: Sequence[Member]) -> Sequence[Member]:

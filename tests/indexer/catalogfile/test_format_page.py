@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 
 from indexer import limits
-from indexer.catalogfile import layout
+from indexer.catalogfile import CATALOG_SUFFIX, layout
 from indexer.catalogfile.entry import CatalogEntry, ordered
 from indexer.catalogfile.layout import CatalogBlockKind, CatalogColumn
 from indexer.catalogfile.reader import NUMBER_FACTS, open_catalog
@@ -134,7 +134,7 @@ def test_every_column_kind_and_fact_is_on_the_page_and_no_other() -> None:
     assert f"kind {CatalogBlockKind.SHELF:d} with" in PAGE
     assert f"A block of kind {CatalogBlockKind.CATALOG:d}." in PAGE
     assert {row[0] for row in tables("key | value")} == {*NUMBER_FACTS, "commit", "before"}
-    assert f"`{layout.CATALOG_SUFFIX}`" in PAGE
+    assert f"`{CATALOG_SUFFIX}`" in PAGE
     assert f"`{layout.MAGIC.decode()}`" in PAGE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from importlib import metadata
@@ -10,7 +11,9 @@ from typing import Annotated
 
 import typer
 
-from bindery.commands import cat, catalog, demo, get, index, install, ls, pack, serve, stat, verify
+from archiver.interrupt import Terminated
+from bindery import streams
+from bindery.commands import cat, catalog, demo, get, index, install, ls, pack, repack, serve, stat, verify
 from bindery.console import tell_error
 from indexer.errors import BinderyError
 
@@ -23,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (pack, install, index, ls, cat, get, stat, verify, serve, demo):
+for command in (pack, install, repack, index, ls, cat, get, stat, verify, serve, demo):
     app.command(name=command.NAME, help=command.HELP)(command.run)
 app.add_typer(catalog.app, name=catalog.NAME)
 
@@ -38,32 +41,49 @@ def bindery(
         raise typer.Exit
 
 
-EXIT_INTERRUPTED = 130
-"""128 and the number of SIGINT, as shells have it."""
 EXIT_UNEXPECTED = 1
+EXIT_SYSTEM = 5
+"""The operating system refused something, as `indexer.errors.ANSWERS` has it for disks and stores."""
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+"""As shells have it. typer makes it of a KeyboardInterrupt."""
 
 
 def main() -> None:
     """Run the command line.
 
-    A failure is one line on stderr and an exit code other than 0 (`indexer.errors.ANSWERS`); `BINDERY_TRACEBACK=1` shows where it
-    was raised.
+    A failure is one line on stderr and an exit code other than 0 (`indexer.errors.ANSWERS`); to a command that was called wrongly
+    typer says how to call it. `BINDERY_TRACEBACK=1` shows where a failure was raised.
     """
+    streams.prepare()
     debug = os.environ.get("BINDERY_TRACEBACK", "") not in ("", "0")
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()  # here, because what fails when the process ends is told by a traceback
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:
+            tell_error("interrupted")
+        raise
     except BinderyError as error:
         if debug:
             traceback.print_exc()
         tell_error(str(error))
         sys.exit(error.answer.exit_code)
+    except Terminated as end:
+        tell_error(f"ended by {end.signal.name}")
+        sys.exit(128 + end.signal)
     except BrokenPipeError:
         # The reader of our output has gone (`bindery ls | head`): nothing is wrong, and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.drop_stdout()
         sys.exit(EXIT_UNEXPECTED)
-    except KeyboardInterrupt:
-        tell_error("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        streams.drop_stdout()
+        where = "writing the answer" if error.filename is None else os.fsdecode(error.filename)
+        tell_error(f"the system refused: {error.strerror or error} ({where})")
+        sys.exit(EXIT_SYSTEM)
     except Exception as error:
         if debug:
             raise

@@ -70,33 +70,35 @@ class Opened:
         hint = "`bindery catalog ls` tells the archives it holds"
         raise LocationInvalid("this is a catalog, not an archive", hint=hint, catalog=self.mount.archive)
 
-    def get(self, name: str, byte_range: str | None = None) -> tuple[ObjectAnswer, Iterator[bytes]]:
+    def get(self, name: bytes, byte_range: str | None = None) -> tuple[ObjectAnswer, Iterator[bytes]]:
         """A member's head and its bytes, piece by piece.
 
         Args:
-            name: The member's name.
+            name: The member's name; an argument of the command line becomes one by `os.fsencode`, whatever the locale is.
             byte_range: As the Range header has it; None for all of it.
 
         Raises:
             MemberMissing: There is no such member.
             RangeInvalid: It has no such bytes.
         """
+        if not _is_utf8(name):
+            raise self.missing(name)
         try:
-            answer = self.run(self.service.get(ObjectRequest(BUCKET, name.encode(), range=byte_range)))
+            answer = self.run(self.service.get(ObjectRequest(BUCKET, name, range=byte_range)))
         except NoSuchKey:
             raise self.missing(name) from None
         except InvalidRange:
             hint = "Leave out --range to read all of it"
-            raise RangeInvalid("the member has no such bytes", hint=hint, member=name, range=byte_range or "") from None
+            raise RangeInvalid("the member has no such bytes", hint=hint, member=shown(name), range=byte_range or "") from None
         return answer, self._pieces(answer)
 
-    def missing(self, name: str) -> MemberMissing:
+    def missing(self, name: bytes) -> MemberMissing:
         """The error for a name that is not in the archive."""
         return MemberMissing(
             "the archive has no member of this name",
             hint="`bindery ls -r` tells the names",
             archive=self.mount.archive,
-            member=name,
+            member=shown(name),
         )
 
     def _pieces(self, answer: ObjectAnswer) -> Iterator[bytes]:
@@ -104,6 +106,19 @@ class Opened:
             yield answer.start
         if answer.rest is not None:
             yield from stream(answer.rest, self.source)
+
+
+def shown(name: bytes) -> str:
+    """A name as an error tells it; bytes that are not UTF-8, which no member's name has, in hexadecimal."""
+    return name.decode(errors="backslashreplace")
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @contextmanager

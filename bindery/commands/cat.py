@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import Annotated, Final
@@ -14,7 +15,8 @@ from indexer.errors import RangeInvalid
 NAME: Final = "cat"
 HELP: Final = "Write a member's bytes to stdout."
 
-RANGE: Final = re.compile(r"(\d+)-(\d*)|-\d+")
+RANGE: Final = re.compile("([0-9]{1,19})-([0-9]{0,19})|-[0-9]{1,19}")
+"""No more digits than the size of an object can have (`indexer.limits.OBJECT_BYTES`)."""
 
 
 def run(
@@ -29,7 +31,7 @@ def run(
     """Print one member."""
     header = None if byte_range is None else _header(byte_range)
     with opened(archive, index, trace_cost=trace_cost) as place:
-        _, pieces = place.get(member, header)
+        _, pieces = place.get(os.fsencode(member), header)
         for piece in pieces:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()

@@ -30,30 +30,46 @@ def run(
     if len(places) > 2:
         raise SettingInvalid("too many arguments", hint="Write: bindery get ARCHIVE [PREFIX] FOLDER", setting=" ".join(places))
     prefix, folder = places if len(places) == 2 else ("", places[0])
+    root, wanted = _folder(folder), os.fsencode(prefix)
     files = written = 0
     with opened(archive, index, trace_cost=trace_cost) as place:
-        root = Path(folder)
-        for page in pages(place, prefix.encode(), b""):
+        for page in pages(place, wanted, b""):
             for entry in page.entries:
-                written += _write(place, entry.key.decode(), root)
+                written += _write(place, entry.key, root)
                 files += 1
         if files == 0 and prefix:
-            raise place.missing(prefix)
+            raise place.missing(wanted)
     if as_json:
         print_json({"members": files, "bytes": written, "folder": folder})
     else:
         tell(f"{count(files)} members, {size(written)}, are in {folder}")
 
 
-def _write(place: Opened, name: str, root: Path) -> int:
+def _folder(name: str) -> Path:
+    """The folder to write to.
+
+    Raises:
+        SettingInvalid: The name is empty, as that of a variable that was never set: it would be the working folder.
+        LocationInvalid: It is a file.
+    """
+    if not name:
+        raise SettingInvalid("the folder has no name", hint="Write . for the one you are in", setting="FOLDER")
+    folder = Path(name)
+    if folder.is_file():
+        raise LocationInvalid("this is a file, not a folder", hint="Choose another folder", path=name)
+    return folder
+
+
+def _write(place: Opened, key: bytes, root: Path) -> int:
     """Write one member below `root`; returns its length. Names cannot leave the folder: an index holds none with `..`."""
+    name = os.fsdecode(key)
     target = confined(root, name)
     try:
         if name.endswith("/"):
             target.mkdir(parents=True, exist_ok=True)
             return 0
         target.parent.mkdir(parents=True, exist_ok=True)
-        answer, pieces = place.get(name)
+        answer, pieces = place.get(key)
         handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=".bindery-")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,14 +31,15 @@ def run(
     trace_cost: TraceCost = False,
 ) -> None:
     """Print the members under a prefix."""
+    wanted = os.fsencode(prefix)
     with opened(archive, index, trace_cost=trace_cost) as place:
-        for page in pages(place, prefix.encode(), b"" if recursive else b"/"):
+        for page in pages(place, wanted, b"" if recursive else b"/"):
             if as_json:
                 _print_json(page)
             elif recursive:
                 sys.stdout.write("".join(f"{entry.key.decode()}\n" for entry in page.entries))
             else:
-                _print_table(page, prefix)
+                _print_table(page, wanted)
 
 
 def pages(place: Opened, prefix: bytes, delimiter: bytes) -> Iterator[ListAnswer]:
@@ -59,10 +61,10 @@ def _print_json(page: ListAnswer) -> None:
         print_json({"key": entry.key.decode(), "size": entry.size, "etag": entry.etag, "last_modified": modified})
 
 
-def _print_table(page: ListAnswer, prefix: str) -> None:
-    shown = len(prefix.rpartition("/")[0]) + 1 if "/" in prefix else 0
+def _print_table(page: ListAnswer, prefix: bytes) -> None:
+    shown = prefix.rfind(b"/") + 1
     for rolled in page.prefixes:
-        sys.stdout.write(f"{'PRE':>30} {rolled.decode()[shown:]}\n")
+        sys.stdout.write(f"{'PRE':>30} {rolled[shown:].decode()}\n")
     for entry in page.entries:
         modified = datetime.fromtimestamp(entry.mtime_s, UTC)
-        sys.stdout.write(f"{modified:%Y-%m-%d %H:%M:%S} {entry.size:>10} {entry.key.decode()[shown:]}\n")
+        sys.stdout.write(f"{modified:%Y-%m-%d %H:%M:%S} {entry.size:>10} {entry.key[shown:].decode()}\n")

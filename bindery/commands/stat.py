@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -27,7 +28,7 @@ def run(
 ) -> None:
     """Print facts."""
     with opened(archive, index, trace_cost=trace_cost) as place:
-        facts = _archive(place) if member is None else _member(place, member)
+        facts = _archive(place) if member is None else _member(place, os.fsencode(member))
     if as_json:
         print_json(facts)
         return
@@ -59,16 +60,16 @@ def _archive(place: Opened) -> dict[str, Any]:
 SHOWN_FACTS: Final = {"archive_etag", "archive_size", "bytes", "frames", "kind", "members", "pages", "unreadable"}
 
 
-def _member(place: Opened, name: str) -> dict[str, Any]:
+def _member(place: Opened, name: bytes) -> dict[str, Any]:
     root = place.root()
-    found = place.run(root.index.find(name.encode()))
+    found = place.run(root.index.find(name))
     if found is None:
         raise place.missing(name)
     attributes = {key: value for key, value in found.attributes._asdict().items() if value}
     if "metadata" in attributes:
         attributes["metadata"] = dict(found.attributes.metadata)
     return {
-        "member": name,
+        "member": name.decode(),
         "size": found.size,
         "last_modified": datetime.fromtimestamp(found.mtime_s, UTC).isoformat(),
         "etag": etag_of(found, root.index.archive_etag),

@@ -249,12 +249,12 @@ def test_a_killed_pack_is_completed_by_the_next_run(through: Proxy, s3_bucket: B
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_pack_that_is_asked_to_end_leaves_nothing(
     through: Proxy, s3_bucket: Bucket, sources: Tree, stage: str, end: signal.Signals
 ) -> None:
     code, errors = stopped(stage, through, s3_bucket, end)
-    assert (code, errors.strip()) == (1, f"ended by {'Terminated' if end is signal.SIGTERM else 'KeyboardInterrupt'}")
+    assert (code, errors.strip()) == (1, f"ended by {'KeyboardInterrupt' if end is signal.SIGINT else 'Terminated'}")
     assert left_behind(s3_bucket) == ([], [])
 
 

@@ -61,7 +61,7 @@ def test_cat_range_includes_both_ends_as_http_does(
     assert ran.out == packed.bodies[name][start:stop]
 
 
-@pytest.mark.parametrize("asked", ["9-3", "x", "1-2,4-5", "99999999-"])
+@pytest.mark.parametrize("asked", ["9-3", "x", "1-2,4-5", "99999999-", "٣-٤", "0-" + "9" * 5000])
 def test_cat_refuses_a_range_that_means_nothing(bindery: Bindery, packed: Packed, asked: str) -> None:
     ran = bindery("cat", packed.archive, "a+b c/é%20.log", "--range", asked)
     assert (ran.code, ran.out) == (2, b"")
@@ -98,6 +98,21 @@ def test_get_of_a_prefix_without_members_is_an_error(bindery: Bindery, packed: P
     ran = bindery("get", packed.archive, "nothing/", tmp_path / "out")
     assert ran.code == 3
     one_line_error(ran.err)
+
+
+def test_get_refuses_a_folder_without_a_name(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
+    ran = bindery("get", packed.archive, "", cwd=tmp_path)
+    assert ran.code == 2
+    one_line_error(ran.err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_get_into_a_file_leaves_the_file_alone(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    ran = bindery("get", packed.archive, tmp_path / "file")
+    assert ran.code == 2
+    assert "this is a file, not a folder" in one_line_error(ran.err)
+    assert (tmp_path / "file").read_bytes() == b"mine"
 
 
 def test_stat_sums_up_the_archive(bindery: Bindery, packed: Packed) -> None:

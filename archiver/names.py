@@ -62,7 +62,7 @@ class LeftOut:
             keys = "key" if self.count == 1 else "keys"
             raise SourceUnpackable(
                 f"{self.count} {keys} cannot be packed, such as {'; '.join(self.examples[:EXAMPLES])}",
-                hint="Rename them, or leave them out with --leave-out",
+                hint="Rename them, or leave them out with --leave-out-unpackable",
             )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from archiver.scratch import disk_errors
 from archiver.writers import Data
-from indexer.errors import DestinationExists
+from indexer.errors import AccessRefused, DestinationExists
 from indexer.model import Identity
 from indexer.source.local import failure, identity
 from indexer.urls import local_path
@@ -61,20 +61,22 @@ class FilePublication:
             # Modes as any new file has them; a lock tells whether its writer still lives.
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._file, fcntl.LOCK_EX)
+        except PermissionError as error:
+            raise AccessRefused("this folder may not be written", hint="Choose another destination", destination=url) from error
         except OSError as error:
             raise failure(error, url) from error
         self._open, self._done = True, False
 
     def write(self, data: Data) -> None:
         """As `Publication.write`."""
-        with disk_errors("the archive", "Free some space, or choose another destination"):
+        with disk_errors(self._path.name, "Free some space, or choose another destination"):
             view = memoryview(data)
             while view:
                 view = view[os.write(self._file, view) :]
 
     def publish(self) -> Identity:
         """As `Publication.publish`."""
-        with disk_errors("the archive", "Free some space, or choose another destination"):
+        with disk_errors(self._path.name, "Free some space, or choose another destination"):
             os.fsync(self._file)
             made = identity(self._url, os.fstat(self._file))
             if self._replaces is not None and self._present() == self._replaces:

@@ -76,6 +76,14 @@ class TestFile:
         alive.publish()
         assert names(tmp_path) == ["x[1]"]
 
+    def test_a_folder_that_may_not_be_written_is_told_as_that(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_arguments: Any) -> int:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr("os.open", refuse)
+        with pytest.raises(AccessRefused, match="this folder may not be written"):
+            FilePublication(f"file://{tmp_path}/x")
+
     def test_a_full_disk_is_one_clear_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         publication = FilePublication(f"file://{tmp_path}/x")
 
@@ -83,7 +91,7 @@ class TestFile:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr("os.write", full)
-        with pytest.raises(DiskFull, match="no room for the archive"):
+        with pytest.raises(DiskFull, match="no room for x"):
             publication.write(b"1")
         publication.discard()
         assert names(tmp_path) == []

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from archiver.buckets import Buckets
-from archiver.publish import FilePublication, Publication
+from archiver.publish import FilePublication, Publication, exists
 from archiver.scratch import disk_errors
 from archiver.uploads import ObjectPublication
 from indexer.build import BuildSummary, build_index
 from indexer.drivers import run
-from indexer.errors import IndexDamaged, IndexMissing, IndexUnsupported, ObjectMissing
+from indexer.errors import IndexDamaged, IndexMissing, IndexUnsupported
 from indexer.indexfile.reader import open_index
 from indexer.limits import MIB
 from indexer.model import Identity
 from indexer.source import Source
 from indexer.source.route import open_source
 from indexer.source.settings import StoreSettings
-from indexer.urls import FILE, split
+from indexer.urls import FILE, INDEX_SUFFIX, split
 
 UPLOAD_BYTES: Final = 32 * MIB
 """Parts of an index in flight at most."""
@@ -38,7 +38,7 @@ def reindex(
 
     Args:
         archive_url: The archive.
-        index_url: Where its index belongs.
+        index_url: Where its index belongs. Only an index is replaced there, or what is named as one.
         env: The variables with which stores are reached.
         scratch: Folder for the index until it is whole, and for sorting.
         progress: Told the number of members found so far.
@@ -47,11 +47,13 @@ def reindex(
         What was found.
 
     Raises:
-        As `indexer.build.build_index`; and DestinationExists when another writer was quicker. Then the index that was there is
-        still there.
+        As `indexer.build.build_index`; and DestinationExists when something else than an index has this place (the archive itself,
+        say), or another writer was quicker. What was there is still there then.
     """
+    if index_url == archive_url:
+        raise exists(index_url)
     source = open_source(env)
-    there = _present(index_url, source)
+    there = _replaceable(index_url, source)
     with disk_errors(), tempfile.TemporaryFile(dir=scratch, prefix="bindery-index-") as file:
         summary = build_index(archive_url, source, file.write, scratch=scratch, progress=progress)
         file.seek(0)
@@ -79,11 +81,18 @@ def indexed(archive_url: str, index_url: str, source: Source) -> bool:
         return False
 
 
-def _present(url: str, source: Source) -> Identity | None:
+def _replaceable(url: str, source: Source) -> Identity | None:
+    """What a new index takes the place of; None when nothing is there."""
     try:
-        return source.head(url).identity
-    except ObjectMissing:
+        return run(open_index(url), source).identity
+    except IndexMissing:
         return None
+    except IndexUnsupported:
+        return source.head(url).identity
+    except IndexDamaged:
+        if not url.endswith(INDEX_SUFFIX):
+            raise exists(url) from None
+        return source.head(url).identity
 
 
 def _publication(url: str, env: Mapping[str, str], scratch: Path, replaces: Identity | None) -> Publication:

@@ -173,6 +173,31 @@ def test_index_makes_the_bytes_that_pack_made(bindery: Bindery, packed: Packed, 
     assert bindery("cat", packed.archive, "empty.log", "--index", tmp_path / "again.bindery").code == 0
 
 
+@pytest.mark.parametrize("name", ["archive", "archive.bindery"])
+def test_index_never_replaces_the_archive_by_its_index(bindery: Bindery, packed: Packed, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / name
+    copy.write_bytes(packed.archive.read_bytes())
+    ran = bindery("index", copy, "--index", copy)
+    assert ran.code == 7
+    assert "already there" in one_line_error(ran.err)
+    assert copy.read_bytes() == packed.archive.read_bytes()
+
+
+def test_index_replaces_nothing_that_is_no_index(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
+    mine = tmp_path / "notes.txt"
+    mine.write_bytes(b"mine")
+    assert bindery("index", packed.archive, "--index", mine).code == 7
+    assert [mine.read_bytes(), *tmp_path.iterdir()] == [b"mine", mine]
+
+
+@pytest.mark.parametrize("left", [b"", b"cut short"])
+def test_index_replaces_a_damaged_index(bindery: Bindery, packed: Packed, tmp_path: Path, left: bytes) -> None:
+    place = tmp_path / "again.bindery"
+    place.write_bytes(left)
+    assert bindery("index", packed.archive, "--index", place).code == 0
+    assert place.read_bytes() == packed.archive.with_name(packed.archive.name + ".bindery").read_bytes()
+
+
 def test_index_replaces_an_index_that_is_there(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
     (tmp_path / "old.bindery").write_bytes(b"not an index")
     assert bindery("index", packed.archive, "--index", tmp_path / "old.bindery").code == 0

@@ -1,4 +1,4 @@
-"""Sorts names that do not fit memory: sorted runs on disk, merged."""
+"""Sorts what does not fit memory: sorted runs on disk, merged."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from archiver.scratch import Rows
 
-RUN_NAMES: Final = 100_000
-"""Names sorted in memory at once: about 15 MB."""
+RUN_ROWS: Final = 100_000
+"""Rows sorted in memory at once: about 15 MB of names."""
 
 RUNS: Final = 64
 """Most runs merged at once; of more, so many are first merged to one."""
 
+Row = tuple[Any, ...]
 
-def in_order(names: Iterable[bytes], scratch: Path, *, run_names: int = RUN_NAMES) -> Iterator[bytes]:
+
+def in_order(names: Iterable[bytes], scratch: Path, *, run_names: int = RUN_ROWS) -> Iterator[bytes]:
     """Sort names by their bytes and drop repeated ones, in bounded memory.
 
     Args:
@@ -25,33 +27,40 @@ def in_order(names: Iterable[bytes], scratch: Path, *, run_names: int = RUN_NAME
         scratch: Folder for runs, used when there are more than `run_names`.
         run_names: Names held in memory.
     """
-    runs: list[Rows[tuple[Any, ...]]] = []
-    held: list[bytes] = []
+    for (name,), _ in groupby(sorted_rows(((name,) for name in names), scratch, run_rows=run_names)):
+        yield name
+
+
+def sorted_rows(rows: Iterable[Row], scratch: Path, *, run_rows: int = RUN_ROWS) -> Iterator[Row]:
+    """Sort plain tuples, in bounded memory.
+
+    Args:
+        rows: In any order, of values as `Rows` takes them; those that come first in each decide, and can be compared.
+        scratch: Folder for runs, used when there are more than `run_rows`.
+        run_rows: Rows held in memory.
+    """
+    runs: list[Rows[Row]] = []
+    held: list[Row] = []
     try:
-        for name in names:
-            held.append(name)
-            if len(held) == run_names:
+        for row in rows:
+            held.append(row)
+            if len(held) == run_rows:
                 runs.append(_run(sorted(held), scratch))
                 held = []
             if len(runs) == RUNS:
-                merged = _run(_merge(runs), scratch)
+                merged = _run(heapq.merge(*runs), scratch)
                 for run in runs:
                     run.close()
                 runs = [merged]
         held.sort()
-        for name, _ in groupby(heapq.merge(_merge(runs), held)):
-            yield name
+        yield from heapq.merge(*runs, held)
     finally:
         for run in runs:
             run.close()
 
 
-def _run(names: Iterable[bytes], scratch: Path) -> Rows[tuple[Any, ...]]:
-    run: Rows[tuple[Any, ...]] = Rows(scratch, tuple)
-    for name in names:
-        run.add((name,))
+def _run(rows: Iterable[Row], scratch: Path) -> Rows[Row]:
+    run: Rows[Row] = Rows(scratch, tuple)
+    for row in rows:
+        run.add(row)
     return run
-
-
-def _merge(runs: list[Rows[tuple[Any, ...]]]) -> Iterator[bytes]:
-    return (name for (name,) in heapq.merge(*runs))

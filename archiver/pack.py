@@ -7,24 +7,25 @@ work by the hash of its sources.
 from __future__ import annotations
 
 import enum
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from archiver.allocator import bound_arenas
 from archiver.buckets import Buckets
+from archiver.draft import Draft
 from archiver.fetch import fetch
 from archiver.interrupt import terminable
 from archiver.names import derived
+from archiver.ordering import sorted_rows
 from archiver.progress import Phase, Progress, Silent, Tally
 from archiver.provenance import is_of
 from archiver.publish import FilePublication, Publication, exists, remove_file
 from archiver.readahead import STRETCHES_AHEAD, ReadAhead
-from archiver.scratch import Rows, disk_errors
+from archiver.scratch import Rows
 from archiver.select import Selection, folder_of, select
 from archiver.settings import PackSettings
 from archiver.uploads import ObjectPublication, abort_uploads, remove_object
@@ -139,11 +140,15 @@ def pack(settings: PackSettings, progress: Progress | None = None) -> PackReport
     Cost:
         One request a source (more for large ones), one upload, the archive read twice. Memory: `settings.memory_bytes`.
     """
-    progress = progress or Silent()
+    return pack_chosen(settings, select, progress or Silent())
+
+
+def pack_chosen(settings: PackSettings, choose: Callable[[PackSettings, Progress], Selection], progress: Progress) -> PackReport:
+    """As `pack`, of the sources that `choose` selects."""
     bound_arenas()
     with terminable(), ExitStack() as stack:
         _check_places(settings)
-        selection = stack.enter_context(closing(select(settings, progress)))
+        selection = stack.enter_context(closing(choose(settings, progress)))
         receipts = stack.enter_context(closing(Rows(settings.scratch, Receipt._make)))
         return _Pack(settings, progress, selection, receipts).run()
 
@@ -289,7 +294,7 @@ class _Pack:
 
     def _prove(self, archive: Identity) -> Index:
         """Index the archive from its bytes, read every member back, publish the index."""
-        with _threads(STRETCHES_AHEAD + 1, "read") as executor, closing(_Draft(self._settings.scratch)) as draft:
+        with _threads(STRETCHES_AHEAD + 1, "read") as executor, closing(Draft(self._settings.scratch)) as draft:
             tally = Tally(self._progress, Phase.INDEX, self._selection.rows.count)
             ahead = ReadAhead(self._source, executor)
             build_index(self._url, ahead, draft.write, scratch=self._settings.scratch, progress=tally.reach)
@@ -297,8 +302,9 @@ class _Pack:
             index = verify(
                 archive,
                 draft.url,
-                self._receipts,
+                self._receipts_by_name(),
                 keeps=KEEPS[self._settings.format],
+                scratch=self._settings.scratch,
                 source=self._source,
                 executor=executor,
                 progress=self._progress,
@@ -306,7 +312,12 @@ class _Pack:
             self._publish_index(draft)
         return index
 
-    def _publish_index(self, draft: _Draft) -> None:
+    def _receipts_by_name(self) -> Iterable[Receipt]:
+        if self._selection.by_name:
+            return self._receipts
+        return map(Receipt._make, sorted_rows(map(tuple, self._receipts), self._settings.scratch))
+
+    def _publish_index(self, draft: Draft) -> None:
         publication = self._publication(self._index_url, replaces=self._stale_index)
         try:
             for piece in draft.pieces():
@@ -350,36 +361,6 @@ class _Pack:
             left_out=self._selection.left_out.counts,
             examples=self._selection.left_out.examples,
         )
-
-
-class _Draft:
-    """An index that is not yet where it belongs: a file without a name."""
-
-    def __init__(self, scratch: Path) -> None:
-        with disk_errors():
-            self._file: IO[bytes] = tempfile.TemporaryFile(dir=scratch, prefix="bindery-index-")  # noqa: SIM115 - see close
-
-    def write(self, data: bytes) -> None:
-        """Add bytes."""
-        with disk_errors():
-            self._file.write(data)
-
-    @property
-    def url(self) -> str:
-        """Where a local source finds what was written."""
-        with disk_errors():
-            self._file.flush()
-        return f"{FILE}:///proc/self/fd/{self._file.fileno()}"
-
-    def pieces(self) -> Iterator[bytes]:
-        """All bytes, from the first."""
-        self._file.seek(0)
-        while piece := self._file.read(MIB):
-            yield piece
-
-    def close(self) -> None:
-        """Give the room back."""
-        self._file.close()
 
 
 @contextmanager

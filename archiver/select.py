@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from archiver.buckets import Buckets
@@ -21,6 +21,9 @@ from indexer.source.local import identity
 from indexer.source.settings import StoreSettings
 from indexer.urls import FILE, local_path, name, parse_prefix, split
 
+Fault = Callable[[Chosen], str | None]
+"""Tells why a source cannot be packed, in words; None when it can."""
+
 
 class Selection:
     """The sources of one archive.
@@ -35,6 +38,7 @@ class Selection:
         bytes: Their lengths in all.
         newest_s: The latest of their times.
         left_out: What was found and not selected.
+        by_name: Whether the rows are packed in the order of their names, or in another that is better to read them in.
     """
 
     def __init__(self, reader: Reader, stem: str, *, scratch: Path) -> None:
@@ -44,6 +48,7 @@ class Selection:
         self.bytes = 0
         self.newest_s = 0
         self.left_out = LeftOut()
+        self.by_name = True
         self._last = b""
         self._hash = hashlib.sha256()
 
@@ -66,6 +71,12 @@ class Selection:
         self.bytes += chosen.size
         self.newest_s = max(self.newest_s, chosen.mtime_s)
         self.rows.add(chosen)
+
+    def arrange(self, rows: Rows[Chosen]) -> None:
+        """Take the same rows in another order."""
+        self.rows.close()
+        self.rows = rows
+        self.by_name = False
 
     @property
     def sources(self) -> str:
@@ -96,14 +107,35 @@ def select(settings: PackSettings, progress: Progress) -> Selection:
         A bucket: one request for every thousand objects. A listing: one for each line.
     """
     selection, found = _open(settings)
+    fill(selection, found, settings, progress)
+    if not selection.rows.count:
+        selection.close()
+        raise _empty(settings.source, selection)
+    return selection
+
+
+def fill(selection: Selection, found: Iterable[Chosen], settings: PackSettings, progress: Progress, *faults: Fault) -> None:
+    """Select what was found, as far as it can be packed.
+
+    Args:
+        selection: What to fill; it is closed when this fails.
+        found: Sources in the order of their names.
+        settings: What to do with those that cannot be packed.
+        progress: Is told how many there are.
+        faults: What may be wrong with a source beside its name.
+
+    Raises:
+        SourceUnpackable: Some cannot become members, and were not to be left out.
+    """
     refused = selection.left_out if settings.leave_out_unpackable else LeftOut()
-    paths = None if KEEPS[settings.format].any_name else Paths()
+    known: list[Fault] = [lambda chosen: fault(chosen.name, chosen.size), *faults]
+    if not KEEPS[settings.format].any_name:
+        paths = Paths()
+        known.append(lambda chosen: paths.fault(chosen.name, chosen.mtime_s))
     tally = Tally(progress, Phase.SELECT)
     try:
         for chosen in found:
-            why = fault(chosen.name, chosen.size)
-            if why is None and paths is not None:
-                why = paths.fault(chosen.name, chosen.mtime_s)
+            why = next(filter(None, (each(chosen) for each in known)), None)
             if why is None:
                 selection.add(chosen)
                 tally.add(1, chosen.size)
@@ -112,12 +144,9 @@ def select(settings: PackSettings, progress: Progress) -> Selection:
         tally.tell()
         if refused is not selection.left_out:
             refused.refuse()
-        if not selection.rows.count:
-            raise _empty(settings.source, selection)
     except BaseException:
         selection.close()
         raise
-    return selection
 
 
 def key_prefix(source: str) -> str:

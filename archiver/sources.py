@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from archiver.writers import Data
 from indexer.model import Attributes
@@ -17,6 +17,7 @@ class Chosen(NamedTuple):
         size: Its length in bytes.
         version: Which version it is: the ETag of an object; length and time of change of a file.
         mtime_s: Last-Modified.
+        lies: Of a member of another archive, its row (`indexer.rows`), which says where its bytes lie.
     """
 
     name: bytes
@@ -24,6 +25,7 @@ class Chosen(NamedTuple):
     size: int
     version: str
     mtime_s: int
+    lies: tuple[Any, ...] | None = None
 
 
 class Fetched(NamedTuple):

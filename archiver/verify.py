@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
-from typing import Any, Final, NamedTuple
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
 
 from cachetools import LRUCache
 
+from archiver.ordering import sorted_rows
 from archiver.progress import Phase, Progress, Tally
 from archiver.readahead import ReadAhead
 from archiver.scratch import Rows
@@ -17,6 +20,7 @@ from indexer.drivers import run, stream
 from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, VerifyFailed
 from indexer.indexfile.reader import Index, open_index
 from indexer.model import DEFAULT_ATTRIBUTES, Identity, Member
+from indexer.rows import Row, member_of, row
 from indexer.source import Source
 
 WINDOW_MEMBERS: Final = 1024
@@ -45,9 +49,10 @@ class Receipt(NamedTuple):
 def verify(
     archive: Identity,
     index_url: str,
-    receipts: Rows[Receipt],
+    receipts: Iterable[Receipt],
     *,
     keeps: Keeps,
+    scratch: Path,
     source: Source,
     executor: Executor,
     progress: Progress,
@@ -59,6 +64,7 @@ def verify(
         index_url: Its index, perhaps not yet where it belongs.
         receipts: Of all sources, in the byte order of names.
         keeps: What the format keeps of them; the rest is not compared.
+        scratch: Folder for what is known of members that do not lie in the order of their names.
         source: Where archive and index are read.
         executor: Reads ahead.
         progress: Is told of the members read.
@@ -71,26 +77,57 @@ def verify(
         ObjectReplaced, StoreFailed: The archive could not be read.
 
     Cost:
-        All of the archive once, in requests of 8 MiB; memory flat.
+        All of the archive once, in requests of 8 MiB, and a second time what does not lie in the order of names; memory flat.
     """
     index = run(open_index(index_url, pages=LRUCache(2)), source)
     if index.archive(archive.url) != archive:
         raise _failed("its index is of another version", archive)
-    if index.members != receipts.count:
-        raise _failed(f"it has {index.members} members, {receipts.count} sources were packed", archive)
-    ahead = ReadAhead(source, executor)
-    frames: plan.FrameCache = LRUCache(2)
+    reader = _Reader(archive, index, ReadAhead(source, executor), Tally(progress, Phase.VERIFY, index.members, index.bytes))
     count = 0
-    tally = Tally(progress, Phase.VERIFY, index.members, index.bytes)
-    for receipt, member in zip(receipts, _members(index, source), strict=False):
-        _compare(receipt, member, keeps, archive)
-        _read(archive, index, member._replace(crc32=receipt.crc32), ahead, frames)
-        count += 1
-        tally.add(1, member.size)
-    tally.tell()
-    if count != receipts.count:
-        raise _failed(f"its index lists {count} members, {receipts.count} sources were packed", archive)
+    with closing(Rows(scratch, _Place._make)) as later:
+        reached = _Place(0, 0, b"", ())
+        members = _members(index, source)
+        for receipt in receipts:
+            member = next(members, None)
+            if member is None:
+                raise _failed(f"it has {count} members, more sources were packed", archive, receipt.name)
+            _compare(receipt, member, keeps, archive)
+            count += 1
+            # What lies before the member read last waits, so that the archive is read in stretches and not here and there.
+            place = _Place.of(member._replace(crc32=receipt.crc32))
+            if place < reached:
+                later.add(place)
+            else:
+                reached = place
+                reader.read(place)
+        if next(members, None) is not None or count != index.members:
+            raise _failed(f"it has {index.members} members, {count} sources were packed", archive)
+        for row in sorted_rows(map(tuple, later), scratch):
+            reader.read(_Place._make(row))
+    reader.tally.tell()
     return index
+
+
+class _Place(NamedTuple):
+    """A member, and where it begins; places compare as they lie.
+
+    Attributes:
+        start: Where its first frame lies.
+        offset: Where in the decoded frame it begins.
+        name: Its name: no two are equal.
+        row: The member as a row.
+    """
+
+    start: int
+    offset: int
+    name: bytes
+    row: Row
+
+    @classmethod
+    def of(cls, member: Member) -> Self:
+        """The place of a member."""
+        start, offset = next(((frame.start, offset) for frame, offset, _ in member.extents if frame is not None), (0, 0))
+        return cls(start, offset, member.name, row(member))
 
 
 def _members(index: Index, source: Source) -> Iterator[Member]:
@@ -116,16 +153,27 @@ def _compare(receipt: Receipt, member: Member, keeps: Keeps, archive: Identity) 
         raise _failed(f"a member is not as it was packed: {wrong}", archive, receipt.name)
 
 
-def _read(archive: Identity, index: Index, member: Member, source: Source, frames: plan.FrameCache) -> None:
-    """Read a member's bytes; the plan checks them against the CRC-32 of what was fetched."""
-    length = 0
-    try:
-        for piece in stream(plan.read(archive, member, 0, member.size, index=index.identity, frames=frames), source):
-            length += len(piece)
-    except (MemberDamaged, MemberUnreadable) as error:
-        raise _failed(f"a member cannot be read back: {error.message}", archive, member.name) from error
-    if length != member.size:
-        raise _failed(f"a member came back with {length} of {member.size} bytes", archive, member.name)
+class _Reader:
+    """Reads members' bytes; the plan checks them against the CRC-32 of what was fetched."""
+
+    def __init__(self, archive: Identity, index: Index, source: Source, tally: Tally) -> None:
+        self.tally = tally
+        self._archive, self._index, self._source = archive, index.identity, source
+        self._frames: LRUCache[tuple[str, int], bytes] = LRUCache(2)
+
+    def read(self, place: _Place) -> None:
+        """Read one member."""
+        member = member_of(place.row)
+        length = 0
+        body = plan.read(self._archive, member, 0, member.size, index=self._index, frames=self._frames)
+        try:
+            for piece in stream(body, self._source):
+                length += len(piece)
+        except (MemberDamaged, MemberUnreadable) as error:
+            raise _failed(f"a member cannot be read back: {error.message}", self._archive, member.name) from error
+        if length != member.size:
+            raise _failed(f"a member came back with {length} of {member.size} bytes", self._archive, member.name)
+        self.tally.add(1, length)
 
 
 def _failed(problem: str, archive: Identity, member: bytes | None = None) -> BinderyError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from indexer.model import DEFAULT_ATTRIBUTES, NO_CONTEXT, Frame, Member
+from indexer.model import DEFAULT_ATTRIBUTES, NO_CONTEXT, Attributes, Codec, Extent, Frame, Member, Span
 
 Row = tuple[Any, ...]
 """`(name, size, mtime_s, lying, crc32, etag, attributes, unreadable)`.
@@ -46,3 +46,23 @@ def frame_row(frame: Frame) -> FrameRow:
     """Take a frame apart."""
     start, stored_bytes, raw_bytes, codec, lead_bytes, context, bit = frame
     return start, stored_bytes, raw_bytes, int(codec), lead_bytes, context.start, context.stop, bit
+
+
+def member_of(told: Row) -> Member:
+    """Put a member together again; `row(member_of(told)) == told`."""
+    name, size, mtime_s, lying, crc32, etag, attributes, unreadable = told
+    if isinstance(lying, tuple):
+        extents: tuple[Extent, ...] = ()
+        if lying:
+            start, stored_bytes, raw_bytes, codec, lead_bytes, offset = lying
+            extents = (Extent(Frame(start, stored_bytes, raw_bytes, Codec(codec), lead_bytes), offset, size),)
+    else:
+        extents = tuple(Extent(None if frame is None else _frame_of(frame), offset, length) for frame, offset, length in lying)
+    kept = DEFAULT_ATTRIBUTES if attributes is None else Attributes(*attributes)
+    return Member(name, size, mtime_s, extents, crc32, etag, kept, unreadable)
+
+
+def _frame_of(told: FrameRow) -> Frame:
+    start, stored_bytes, raw_bytes, codec, lead_bytes, context_start, context_stop, bit = told
+    context = Span(context_start, context_stop)
+    return Frame(start, stored_bytes, raw_bytes, Codec(codec), lead_bytes, context if context.length else NO_CONTEXT, bit)

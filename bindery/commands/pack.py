@@ -9,10 +9,10 @@ from typing import Annotated, Final
 
 import typer
 
-from bindery.console import count, print_json, size, tell
+from bindery.console import print_json
+from bindery.packing import ArchiveFormat, CompressionLevel, MemoryMib, ZipMethod, one_of, tell_report
 from bindery.progress import Bars
 from indexer import urls
-from indexer.errors import SettingInvalid
 from indexer.limits import MIB
 
 NAME: Final = "pack"
@@ -26,13 +26,9 @@ def run(
     destination: Annotated[
         str, typer.Argument(metavar="DEST", help="The archive; when it ends in /, a name made of the sources is added.")
     ],
-    archive_format: Annotated[
-        str | None, typer.Option("--format", metavar="KIND", help="tar.zst (the default), zip, tgz or squashfs; else as DEST ends.")
-    ] = None,
-    level: Annotated[str, typer.Option("--level", metavar="LEVEL", help="fast, default or dense.")] = "default",
-    method: Annotated[
-        str, typer.Option("--method", metavar="METHOD", help="How a zip's members are compressed: zstd or deflate.")
-    ] = "zstd",
+    archive_format: ArchiveFormat = None,
+    level: CompressionLevel = "default",
+    method: ZipMethod = "zstd",
     names: Annotated[
         str,
         typer.Option(
@@ -45,7 +41,7 @@ def run(
     leave_out_unpackable: Annotated[
         bool, typer.Option("--leave-out-unpackable", help="Leave out keys that no archive can hold safely, and say which.")
     ] = False,
-    memory_mib: Annotated[int, typer.Option("--memory", metavar="MIB", help="Memory the process may take in all.")] = 256,
+    memory_mib: MemoryMib = 256,
     concurrency: Annotated[int, typer.Option("--concurrency", help="Requests in flight.")] = 64,
     catalog: Annotated[
         str | None,
@@ -82,22 +78,4 @@ def run(
     if as_json:
         print_json(report.as_json() | ({} if editor is None else {"catalog": editor.url}))
         return
-    shrunk = f", {report.bytes / report.stored_bytes:.1f} times smaller" if report.bytes > report.stored_bytes else ""
-    tell(
-        f"{report.outcome.value}: {count(report.members)} members, {size(report.bytes)} in {size(report.stored_bytes)}{shrunk}; "
-        f"index {size(report.index_bytes)}"
-    )
-    for reason, number in report.left_out.items():
-        tell(f"left out: {count(number)} ({reason})")
-    typer.echo(report.archive.url.removeprefix("file://"))
-
-
-def one_of(option: str, value: str, known: list[str]) -> str:
-    """Check the value of an option.
-
-    Raises:
-        SettingInvalid: It is none of those that are known.
-    """
-    if value not in known:
-        raise SettingInvalid(f"{value!r} is none of {', '.join(known)}", hint="See `bindery pack --help`", setting=option)
-    return value
+    tell_report(report)

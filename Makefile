@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
@@ -11,7 +13,7 @@ SOURCES := $(wildcard indexer archiver object_lambda bindery)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
 	--python-version 3.11 --extra gateway --group build
 
-.PHONY: help setup setup-runtime setup-bench system-packages demo test lint format types contracts unit bench build lock clean
+.PHONY: help setup setup-runtime setup-bench setup-fuzz system-packages demo test lint format types contracts unit bench fuzz build lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,9 +40,15 @@ $(STAMPS)/bench: $(STAMPS)/test requirements-bench.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
+$(STAMPS)/fuzz: $(STAMPS)/test requirements-fuzz.lock
+	@echo "== set-up: fuzz packages"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
 setup-runtime: $(STAMPS)/runtime  ## .venv with what runs, nothing else
 setup: $(STAMPS)/test  ## .venv with everything developers and tests need
 setup-bench: $(STAMPS)/bench  ## the same and the rivals of make bench
+setup-fuzz: $(STAMPS)/fuzz  ## the same as setup and the fuzzer
 
 system-packages:  ## the programs the tests run (by apt when root)
 	@scripts/system-packages test
@@ -76,6 +84,9 @@ bench: setup-bench  ## speed, memory, size and cost beside the rivals
 	@scripts/system-packages bench
 	@$(BIN)/python -m tests.bench
 
+fuzz: setup-fuzz  ## every reader of foreign bytes against a fuzzer, FUZZ_SECONDS=60 each; FUZZ_TARGETS='scan_zip' narrows it
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
 build: setup  ## the wheel and the source archive, into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
@@ -83,6 +94,7 @@ lock: setup  ## rewrite the lock files from pyproject.toml
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) --group test -c requirements.lock pyproject.toml -o requirements-test.lock
 	@$(LOCK) --group test --group bench -c requirements-test.lock pyproject.toml -o requirements-bench.lock
+	@$(LOCK) --group test --group fuzz -c requirements-test.lock pyproject.toml -o requirements-fuzz.lock
 
 clean:  ## everything that make made
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .fuzz

@@ -107,6 +107,11 @@ def scan_gzipped_tar(data: bytes) -> None:
     scan_anything("tar.gz", gzip.compress(data, 1))
 
 
+def scan_squashfs(data: bytes) -> None:
+    """Take `data` for a squashfs image."""
+    scan_anything("squashfs", data)
+
+
 def scan_single_file(data: bytes) -> None:
     """Take `data` for each kind of compressed single file."""
     for kind in ("gz", "zst", "bz2", "xz"):
@@ -145,6 +150,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         scan_zip,
+        scan_squashfs,
         scan_tar,
         scan_resealed_tar,
         scan_tar_zst,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from indexer.source import Source
     from object_lambda.olap_door import Reads, Result
+    from object_lambda.olap_live import LiveDoor
+    from object_lambda.service import Service
 
 
 class Misconfigured:
@@ -54,12 +56,14 @@ def open_door(env: Mapping[str, str], *, report: Callable[[str], None]) -> Door:
     Raises:
         SettingInvalid: The variables with which AWS runs every function cannot work, so that no caller could even be told.
     """
-    writer = ResponseWriter(Endpoint.read(env), clock=time.time)
+    endpoint = Endpoint.read(env)
+    writer = ResponseWriter(endpoint, clock=time.time)
     source = open_source(env)
     service: Reads
+    live: LiveDoor | None = None
     try:
         settings = Settings.read(env)
-        service = new_service(settings.mounts, clock=time.monotonic, settings=_memory(settings), first_touch=touched)
+        service = bound = new_service(settings.mounts, clock=time.monotonic, settings=_memory(settings), first_touch=touched)
     except SettingInvalid as error:
         report(str(error))
         service = Misconfigured()
@@ -68,7 +72,26 @@ def open_door(env: Mapping[str, str], *, report: Callable[[str], None]) -> Door:
             report(notice)
         folder = f"{settings.cache_folder}/indexes"
         source = TouchingSource(_cached(source, settings, report), folder=folder, ensure=_toucher(folder, source))
-    return Door(service, source, writer, ahead=_ahead, report=report)
+        live = _live(bound, source, settings, endpoint)
+    return Door(service, source, writer, ahead=_ahead, report=report, live=live)
+
+
+def _live(bound: Service, source: Source, settings: Settings, endpoint: Endpoint) -> LiveDoor | None:
+    if settings.overlay is None:
+        return None
+    from object_lambda.list_seal import Seal  # noqa: PLC0415 - what follows is for functions with an overlay only
+    from object_lambda.olap_live import LiveDoor  # noqa: PLC0415
+    from object_lambda.overlay import Winner  # noqa: PLC0415
+
+    return LiveDoor(
+        bound,
+        source,
+        winner=Winner(settings.overlay),
+        seal=Seal(settings.token_secret),
+        credentials=endpoint.credentials,
+        ca_bundle=endpoint.ca_bundle,
+        clock=time.time,
+    )
 
 
 def _memory(settings: Settings) -> ServiceSettings:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from indexer.drivers import run, stream
 from indexer.errors import BinderyError
+from object_lambda.answers import ObjectAnswer
 from object_lambda.headers import headers_of
 from object_lambda.olap_event import Event, Operation
 from object_lambda.s3_errors import InternalError, InvalidRequest, NotImplementedHere, S3Error, from_bindery
-from object_lambda.wgor_headers import answer_headers, error_headers, told_message, told_status
+from object_lambda.wgor_headers import answer_headers, error_headers, head_value, live_headers, told_message, told_status
 from object_lambda.xml import list_document
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from indexer.asks import Steps
     from indexer.source import Source
-    from object_lambda.answers import ListAnswer, ObjectAnswer
+    from object_lambda.answers import ListAnswer
+    from object_lambda.live import LiveAnswer, Pieces
+    from object_lambda.olap_live import LiveDoor
     from object_lambda.requests import ListRequest, ObjectRequest
 
 Result = dict[str, Any]
@@ -70,6 +73,7 @@ class Door:
         writer: Takes the answers to GetObject.
         ahead: Makes what fetches the next bytes of a long body while the present ones are sent; asked for at the first such body.
         report: Takes what went wrong, one line each.
+        live: Answers in place of the service where unbound keys are served from the bucket itself.
     """
 
     def __init__(
@@ -80,12 +84,14 @@ class Door:
         *,
         ahead: Callable[[], Executor],
         report: Callable[[str], None],
+        live: LiveDoor | None = None,
     ) -> None:
         self._service = service
         self._source = source
         self._writer = writer
         self._ahead = ahead
         self._report = report
+        self._live = live
 
     def handle(self, event: Mapping[str, Any]) -> Result:
         """Answer one event; returns the function's result. Raises nothing."""
@@ -103,12 +109,21 @@ class Door:
     def _get(self, asked: Event) -> Result:
         body: Iterable[bytes] = ()
         try:
-            answer = run(self._service.get(asked.object_request()), self._source)
-            headers, body = answer_headers(answer), self._body(answer)
+            headers, body = self._object(asked)
         except Exception as error:  # noqa: BLE001 - the caller waits for an answer, whatever it is that failed
             headers = error_headers(self._told(error))
         self._write(asked, headers, body)
         return DONE
+
+    def _object(self, asked: Event) -> tuple[Sequence[tuple[str, str]], Iterable[bytes]]:
+        request = asked.object_request()
+        if self._live is None:
+            answer: ObjectAnswer | LiveAnswer = run(self._service.get(request), self._source)
+        else:
+            answer = self._live.get(request, asked)
+        if isinstance(answer, ObjectAnswer):
+            return answer_headers(answer), self._body(answer)
+        return live_headers(answer), cast("Pieces | None", answer.pieces) or ()
 
     def _write(self, asked: Event, headers: Sequence[tuple[str, str]], body: Iterable[bytes]) -> None:
         """Send an answer; when that fails, nobody is left to be told but the log: the caller has a broken body, or gets a 500."""
@@ -132,21 +147,27 @@ class Door:
             return _error_result(self._told(error))
 
     def _head(self, asked: Event) -> Result:
-        answer = run(self._service.head(asked.object_request()), self._source)
-        # Content-Length is the one header of ours that the user guide wants as a number.
-        headers = {name: int(value) if name == "Content-Length" else value for name, value in headers_of(answer)}
-        return {"statusCode": answer.status, "headers": headers}
+        request = asked.object_request()
+        if self._live is None:
+            answer: ObjectAnswer | LiveAnswer = run(self._service.head(request), self._source)
+        else:
+            answer = self._live.head(request, asked)
+        headers = headers_of(answer) if isinstance(answer, ObjectAnswer) else answer.headers
+        return {"statusCode": answer.status, "headers": {name: head_value(name, value) for name, value in headers}}
 
     def _list(self, asked: Event) -> Result:
         request = asked.list_request()
         # The document names the access point and the page size that was asked for, whatever we asked the service.
         shown = replace(request, bucket=asked.access_point or request.bucket)
+        listed = self._bound_listing if self._live is None else self._live.listing(asked)
         while True:
-            answer = run(self._service.list(request), self._source)
-            document = list_document(replace(answer, request=shown)).decode()
+            document = list_document(replace(listed(request), request=shown)).decode()
             if request.max_keys <= 1 or _json_bytes(document) <= RESULT_BYTES:
                 return {"statusCode": 200, "listResultXml": document}
             request = replace(request, max_keys=request.max_keys // 2)
+
+    def _bound_listing(self, request: ListRequest) -> ListAnswer:
+        return run(self._service.list(request), self._source)
 
     def _unknown(self, asked: Event) -> Result:
         """Tell a caller of an operation from the future that we do not know it, in both ways there are."""

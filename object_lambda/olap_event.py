@@ -56,6 +56,7 @@ class Event:
         headers: The caller's, names in lower case.
         access_point: Name of the Object Lambda access point; empty when it is not told.
         reply: Where a GetObject's answer goes; None for everything else.
+        identity: Who asks, as AWS tells it (`userIdentity`): its ARN, else its id; empty when neither is told.
     """
 
     operation: Operation | None
@@ -64,6 +65,7 @@ class Event:
     headers: Mapping[str, str] = field(repr=False)
     access_point: str
     reply: Reply | None
+    identity: str = ""
 
     @classmethod
     def read(cls, event: Mapping[str, Any]) -> Event:
@@ -72,6 +74,7 @@ class Event:
         context: Mapping[str, Any] = event[operation.value] if operation else _any_context(event)
         request: Mapping[str, Any] = event.get("userRequest") or {}
         configuration: Mapping[str, Any] = event.get("configuration") or {}
+        identity: Mapping[str, Any] = event.get("userIdentity") or {}
         route, token = context.get("outputRoute"), context.get("outputToken")
         return cls(
             operation=operation,
@@ -80,6 +83,7 @@ class Event:
             headers={name.lower(): _text(value) for name, value in (request.get("headers") or {}).items()},
             access_point=(configuration.get("accessPointArn") or "").rpartition("/")[2],
             reply=Reply(route, token) if route and token else None,
+            identity=identity.get("arn") or identity.get("principalId") or "",
         )
 
     def object_request(self) -> ObjectRequest:

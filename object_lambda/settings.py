@@ -5,7 +5,7 @@ The `S3ARCHIVEFS_` names are those of the squashfs Object Lambda that this repla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from indexer.errors import SettingInvalid
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 MAP_VARIABLES: Final = tuple(f"S3ARCHIVEFS_PREFIX_VMAP{number}" for number in range(1, 21))
 MAP_FILE_VARIABLE: Final = "S3ARCHIVEFS_PREFIX_VMAP_EXT_FILE"
+
+OVERLAY_VARIABLE: Final = "BINDERY_OVERLAY"
+WINNERS: Final = ("bound", "live")
+SECRET_VARIABLE: Final = "BINDERY_TOKEN_SECRET"  # noqa: S105 - the name of one
+
+SECRET_CHARACTERS: Final = 32
+"""As many as 128 bits in hexadecimal have, and what `openssl rand -hex 16` gives."""
 
 CACHE_FOLDER: Final = "/tmp/bindery"  # noqa: S108 - the one writable place of a Lambda, which it has to itself
 
@@ -43,6 +50,8 @@ class Settings:
         cache_unit_bytes: Longer spans are cached in pieces of this length.
         cache_bytes: Budget of that folder; 0 for no cache on disk.
         memory_bytes: Budget of decoded pages and frames in memory.
+        overlay: Which object is served where a key is bound and lies loose too: `bound` or `live`; None to serve bound ones only.
+        token_secret: Seals the continuation tokens of an overlay's listings; never shown.
         notices: What was tolerated and had better be mended, one line each.
     """
 
@@ -52,6 +61,8 @@ class Settings:
     cache_bytes: int
     memory_bytes: int
     notices: tuple[str, ...] = ()
+    overlay: str | None = None
+    token_secret: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Settings:
@@ -68,6 +79,8 @@ class Settings:
             cache_bytes=reader.number("BINDERY_CACHE_BYTES", CACHE_BYTES),
             memory_bytes=max(reader.number("BINDERY_MEMORY_BYTES", MEMORY_BYTES), 2),
             notices=tuple(reader.notices),
+            overlay=reader.overlay(),
+            token_secret=env.get(SECRET_VARIABLE, ""),
         )
         if not settings.cache_folder.startswith("/"):
             reader.problems["S3ARCHIVEFS_CACHE_DIR"] = f"{settings.cache_folder!r} is no absolute path"
@@ -96,6 +109,16 @@ class _Reader:
             self.problems[name] = f"{text!r} is no number of bytes"
             return default
         return int(text)
+
+    def overlay(self) -> str | None:
+        winner = self._env.get(OVERLAY_VARIABLE, "").strip()
+        if not winner:
+            return None
+        if winner not in WINNERS:
+            self.problems[OVERLAY_VARIABLE] = f"{winner!r} is neither {' nor '.join(WINNERS)}"
+        if len(self._env.get(SECRET_VARIABLE, "")) < SECRET_CHARACTERS:
+            self.problems[SECRET_VARIABLE] = f"an overlay needs a secret of at least {SECRET_CHARACTERS} characters of its own"
+        return winner
 
     def unit_bytes(self) -> int:
         name = "S3ARCHIVEFS_CACHE_CHUNK_SIZE"

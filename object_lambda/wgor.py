@@ -9,26 +9,23 @@ http.client, because a boto3 client takes 185 ms to load and make, and would has
 
 from __future__ import annotations
 
-import ssl
 import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from select import select
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
 
 from indexer.errors import StoreFailed
+from object_lambda.kept_connection import KeptConnection, certificates
 from object_lambda.signing import signed
 from object_lambda.wgor_endpoint import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from http.client import HTTPConnection
 
-    from object_lambda.wgor_endpoint import Address, Endpoint
+    from object_lambda.wgor_endpoint import Endpoint
 
 TIMEOUT_S: Final = 60.0
 """A caller of S3 Object Lambda waits no longer for the whole answer."""
-
-IDLE_S: Final = 20.0
-"""A connection that stood idle for longer is not used again: the other side may be about to close it."""
 
 TOLD_BYTES: Final = 500
 """How much of a refusal's document is put into the error."""
@@ -45,9 +42,9 @@ class ResponseWriter:
     def __init__(self, endpoint: Endpoint, *, clock: Callable[[], float]) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        # Made here, when a Lambda function starts: reading the certificates takes 17 ms. Plain HTTP (an emulator) needs none.
-        self._tls = ssl.create_default_context(cafile=endpoint.ca_bundle) if endpoint.secure else None
-        self._kept: tuple[Address, HTTPConnection, float] | None = None
+        self._connections = KeptConnection(endpoint.ca_bundle, timeout_s=TIMEOUT_S, clock=clock)
+        if endpoint.secure:
+            certificates(endpoint.ca_bundle)
 
     def write(self, route: str, token: str, headers: Sequence[tuple[str, str]], body: Iterable[bytes]) -> None:
         """Send one answer.
@@ -74,7 +71,7 @@ class ResponseWriter:
             region=self._endpoint.region,
             timestamp=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
         )
-        connection = self._connection(address)
+        connection = self._connections.take(address.host, secure=self._endpoint.secure)
         try:
             try:
                 connection.putrequest("POST", address.path, skip_host=True, skip_accept_encoding=True)
@@ -94,27 +91,9 @@ class ResponseWriter:
             connection.close()
             raise
         if lasts:
-            self._kept = (address, connection, self._clock())
+            self._connections.keep(connection, address.host, secure=self._endpoint.secure)
         else:
             connection.close()
-
-    def _connection(self, address: Address) -> HTTPConnection:
-        """A connection to `address`: the kept one if it is the same and the other side has neither closed it nor spoken."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            there, connection, since_s = kept
-            idle_s = self._clock() - since_s
-            if (
-                there[:2] == address[:2]
-                and 0 <= idle_s < IDLE_S
-                and connection.sock
-                and not select([connection.sock], [], [], 0)[0]
-            ):
-                return connection
-            connection.close()
-        if self._tls is None:
-            return HTTPConnection(address.host, timeout=TIMEOUT_S)
-        return HTTPSConnection(address.host, timeout=TIMEOUT_S, context=self._tls)
 
 
 def _send(connection: HTTPConnection, body: Iterable[bytes], length: int) -> None:

@@ -121,3 +121,30 @@ def test_all_problems_are_told_together(tmp_path: Path) -> None:
 def test_a_map_of_nothing_is_a_problem() -> None:
     with pytest.raises(SettingInvalid, match="nothing is mapped"):
         Settings.read({})
+
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize("winner", ["bound", "live"])
+def test_an_overlay_is_asked_for_with_the_side_that_wins(winner: str) -> None:
+    settings = Settings.read({**ONE, "BINDERY_OVERLAY": winner, "BINDERY_TOKEN_SECRET": SECRET})
+    assert (settings.overlay, settings.token_secret) == (winner, SECRET)
+    assert SECRET not in repr(settings)
+    assert Settings.read(ONE).overlay is None
+
+
+@pytest.mark.parametrize(
+    ("overlay", "secret", "named"),
+    [
+        ("both", SECRET, "BINDERY_OVERLAY"),
+        ("bound", "", "BINDERY_TOKEN_SECRET"),
+        ("live", SECRET[1:], "BINDERY_TOKEN_SECRET"),
+        ("?", "", "BINDERY_OVERLAY, BINDERY_TOKEN_SECRET"),
+    ],
+)
+def test_an_overlay_that_cannot_work_is_told_at_the_start(overlay: str, secret: str, named: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        Settings.read({**ONE, "BINDERY_OVERLAY": overlay, "BINDERY_TOKEN_SECRET": secret})
+    assert caught.value.facts["setting"] == named
+    assert not secret or secret not in str(caught.value)

@@ -11,9 +11,10 @@ from botocore.session import Session
 
 from indexer.errors import SettingInvalid, StoreFailed
 from object_lambda.answers import ObjectAnswer, ObjectHead
+from object_lambda.kept_connection import IDLE_S
 from object_lambda.s3_errors import S3_ERRORS, InvalidRange, NoSuchKey, NotImplementedHere, S3Error
 from object_lambda.signing import Credentials, signed
-from object_lambda.wgor import IDLE_S, ResponseWriter
+from object_lambda.wgor import ResponseWriter
 from object_lambda.wgor_endpoint import Endpoint, dns_suffix
 from object_lambda.wgor_headers import STATUSES, answer_headers, error_headers, told_status
 from tests.object_lambda.recorder import OK, Recorder

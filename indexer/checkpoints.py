@@ -14,7 +14,7 @@ from itertools import compress
 from struct import Struct
 from typing import Final, NamedTuple
 
-from indexer.codecs import Bytes
+from indexer.decoders import Bytes
 from indexer.inflate import WINDOW_BYTES, InflateAtDecoder, led
 from indexer.limits import CHECKPOINT_STEP_BYTES
 

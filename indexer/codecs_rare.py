@@ -1,6 +1,6 @@
 """Decoders that stand on a library of their own, loaded when the first such frame is read: deflate64, lz4 and lzo blocks.
 
-They know nothing of members and archives: what does not decode is a ValueError, which `indexer.codecs` turns into an error.
+They know nothing of members and archives: what does not decode is a ValueError, which `indexer.decoders` turns into an error.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from indexer.codecs import Bytes, InflateDecoder, damaged, take
+from indexer.decoders import Bytes, InflateDecoder, damaged, take
 from indexer.model import Codec
 
 WINDOW_BYTES: Final = 32 * 1024

@@ -10,7 +10,8 @@ from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 from indexer.asks import Ask, Body, Need
-from indexer.codecs import Decoder, decoder
+from indexer.codecs import decoder
+from indexer.decoders import Decoder
 from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, RangeInvalid
 from indexer.framefetch import NOTHING, FrameCache, FrameKey, Place, Spans, behind_lead, decode_frame, fetch, frame_span
 from indexer.inflate import InflateAtDecoder

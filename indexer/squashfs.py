@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
-from indexer.codecs import decoder, take
+from indexer.codecs import decoder
+from indexer.decoders import take
 from indexer.errors import ArchiveDamaged, ArchiveUnsupported, BinderyError
 from indexer.limits import SQUASHFS_BLOCKS_KEPT
 from indexer.model import Codec

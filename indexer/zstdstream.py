@@ -13,7 +13,7 @@ from typing import Any, Final
 import zstandard
 
 from indexer.asks import Steps, spans
-from indexer.codecs import checked
+from indexer.decoders import checked
 from indexer.errors import ArchiveDamaged, ArchiveUnsupported, LimitExceeded, MemberUnreadable
 from indexer.limits import (
     DECODE_PIECE_BYTES,

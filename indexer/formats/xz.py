@@ -5,8 +5,8 @@ from __future__ import annotations
 import lzma
 from typing import Final
 
-from indexer.codecs import LZMA_MEMORY_BYTES
 from indexer.concatenated import ConcatenatedStream
+from indexer.decoders import LZMA_MEMORY_BYTES
 from indexer.model import Codec, Identity
 from indexer.scan import Scan, ScanSummary
 from indexer.singlefile import scan_single

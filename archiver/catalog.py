@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from archiver.binder import Binder
 from archiver.buckets import Buckets
 from archiver.catalogstore import Version, catalog_store
 from archiver.select import key_prefix
 from archiver.settings import Names, PackSettings
 from indexer.catalogfile import CATALOG_SUFFIX
-from indexer.catalogfile.describe import describe, filter_of, needs_filter
+from indexer.catalogfile.describe import describe, filter_of
 from indexer.catalogfile.entry import CatalogEntry, CatalogState
+from indexer.catalogfile.keyranges import KeyRange
 from indexer.catalogfile.shelf import check_prefix
 from indexer.catalogfile.writer import write_catalog
 from indexer.drivers import run
@@ -33,6 +35,7 @@ from indexer.errors import (
 )
 from indexer.limits import COMMITS_TOLD
 from indexer.model import Identity
+from indexer.source import Source
 from indexer.source.route import open_source
 from indexer.source.settings import StoreSettings
 from indexer.urls import FILE, INDEX_SUFFIX, index_url, local_path, parse_prefix, split
@@ -182,14 +185,14 @@ class CatalogEditor:
         Cost:
             Four requests an archive, all of its index where a filter is needed, and the commit.
         """
-        described = [self._describe(binding) for binding in bindings]
-        filters: dict[str, bytes] = {}
+        described = self._described(bindings)
+        filters = _Filters(self.source)
 
         def change(state: CatalogState) -> CatalogState | None:
-            added = state
+            binder = Binder(state, filters.of)
             for entry in described:
-                added = self._bound(added, entry, filters)
-            return None if added is state else added
+                binder.bind(entry)
+            return binder.state()
 
         return self.commit(change)
 
@@ -224,12 +227,16 @@ class CatalogEditor:
         found = sorted(
             _archives(folder, self._env), key=lambda one: (known[one[1]].sequence if one[1] in known else before.sequence + 1, *one)
         )
-        state = CatalogState(sequence=before.sequence, commit=before.commit, before=before.before)
-        filters: dict[str, bytes] = {}
-        for _, url in found:
-            told = known.get(url)
-            binding = Binding(url, index_url(url), prefix) if told is None else Binding(url, told.index.url, told.prefix)
-            state = self._bound(state, self._describe(binding), filters)
+        told = [known.get(url) for _, url in found]
+        bindings = [
+            Binding(url, index_url(url), prefix) if entry is None else Binding(url, entry.index.url, entry.prefix)
+            for (_, url), entry in zip(found, told, strict=True)
+        ]
+        empty = CatalogState(sequence=before.sequence)
+        binder = Binder(empty, _Filters(self.source).of)
+        for entry in self._described(bindings):
+            binder.bind(entry)
+        state = binder.state() or empty
         name = os.urandom(8).hex()
         state = replace(state, commit=name, before=tuple(filter(None, (before.commit, *before.before)))[:COMMITS_TOLD])
         try:
@@ -266,21 +273,25 @@ class CatalogEditor:
             raise SettingInvalid(f"this prefix cannot be: {fault}", setting="prefix", value=ascii(binding.prefix)) from None
         return run(describe(binding.archive, binding.index, binding.prefix), self.source)
 
-    def _bound(self, state: CatalogState, entry: CatalogEntry, filters: dict[str, bytes]) -> CatalogState:
-        """The state with one archive more; the very same when nothing changes. Filters once made are kept for the next attempt."""
-        if entry in state.entries:
-            return state
-        url = entry.archive.url
-        others = tuple(other for other in state.entries if other.archive.url != url)
-        # The same archive with another index is as old as it was: what was bound later still goes before it.
-        same = next((other for other in state.entries if (other.archive, other.prefix) == (entry.archive, entry.prefix)), None)
-        sequence = state.sequence + 1 if same is None else same.sequence
-        if needs_filter(entry, [other for other in others if other.sequence < sequence]):
-            if url not in filters:
-                filters[url] = run(filter_of(entry), self.source)
-            entry = replace(entry, filter=filters[url])
-        entries = (*others, replace(entry, sequence=sequence))
-        return replace(state, entries=entries, sequence=max(sequence, state.sequence))
+    def _described(self, bindings: Iterable[Binding]) -> list[CatalogEntry]:
+        """What is to be told of archives, looked at side by side."""
+        with ThreadPoolExecutor(CHECKS, thread_name_prefix="bindery-describe") as executor:
+            return list(executor.map(self._describe, bindings))
+
+
+class _Filters:
+    """Filters of archives, each made once however many attempts a commit takes."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._made: dict[tuple[CatalogEntry, tuple[KeyRange, ...]], bytes | None] = {}
+
+    def of(self, entry: CatalogEntry, shared: tuple[KeyRange, ...]) -> bytes | None:
+        """The filter of an archive, as `describe.filter_of`, which it costs the first time."""
+        wanted = entry, shared
+        if wanted not in self._made:
+            self._made[wanted] = run(filter_of(entry, shared), self._source)
+        return self._made[wanted]
 
 
 def prefix_of(settings: PackSettings) -> bytes:

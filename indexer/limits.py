@@ -83,7 +83,7 @@ ARCHIVE_PAGES: Final = 2**14
 """Most pages of one archive that a catalog tells (about 9 million members, 150 KiB); the index of a larger one is opened itself."""
 
 FILTER_MEMBERS: Final = 2**16
-"""Most members of an archive that a filter is made for (96 KiB); a larger one that overlaps an older one is asked itself."""
+"""Most keys that an archive's filter is made of (96 KiB); an archive that shares more with older ones is asked itself."""
 
 CATALOG_URL_BYTES: Final = 4096
 """Longest URL in a catalog: a bucket's name and a key, or a path (PATH_MAX)."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Final
 
 from indexer.abreast import abreast
 from indexer.asks import Steps, head
 from indexer.catalogfile.entry import CatalogEntry
 from indexer.catalogfile.filter import make_filter
+from indexer.catalogfile.keyranges import KeyRange
 from indexer.errors import IndexStale, LimitExceeded, SourceEmpty
 from indexer.indexfile.reader import open_index
 from indexer.limits import ARCHIVE_PAGES, FILTER_MEMBERS, NAME_BYTES
+
+FILTER_RANGES: Final = 64
+"""Most parts of a large archive that are read for its filter, each with a request of its own."""
 
 
 def describe(archive_url: str, index_url: str, prefix: bytes) -> Steps[CatalogEntry]:
@@ -56,26 +62,42 @@ def describe(archive_url: str, index_url: str, prefix: bytes) -> Steps[CatalogEn
     )
 
 
-def needs_filter(entry: CatalogEntry, others: Iterable[CatalogEntry]) -> bool:
-    """Whether a filter saves requests for an archive about to be bound: an older one answers for keys in its range, too.
+def filter_of(entry: CatalogEntry, shared: Sequence[KeyRange]) -> Steps[bytes | None]:
+    """Make the filter of an archive about to be bound, over those of its keys that older archives may have too.
 
-    An archive without an older one beneath it needs none: what it has not, no one has. Nor does any that is bound already need one
-    because of the new one, which is asked first.
-    """
-    return entry.members <= FILTER_MEMBERS and any(entry.overlaps(other) for other in others)
+    Args:
+        entry: The archive.
+        shared: What its range has in common with those of older archives (`KeyRanges.shared`).
 
-
-def filter_of(entry: CatalogEntry) -> Steps[bytes]:
-    """The filter of an archive.
+    Returns:
+        The filter. None where it would be of no use, because nothing is shared, or too large: then the archive itself is asked.
 
     Raises:
-        As `describe`.
+        As `describe`; IndexStale when the index was replaced meanwhile.
 
     Cost:
-        All of its index: at most `FILTER_MEMBERS`.
+        Two requests for an archive of up to `FILTER_MEMBERS`: all of its index. For a larger one, the parts that hold those keys.
     """
+    if not shared or (entry.members > FILTER_MEMBERS and len(shared) > FILTER_RANGES):
+        return None
     index = yield from open_index(entry.index.url)
     if index.identity != entry.index:
         raise IndexStale("the index was replaced meanwhile", hint="Try again", index=entry.index.url)
-    members = yield from index.window(b"", entry.members)
-    return make_filter((entry.prefix + member.name for member in members), entry.members)
+    keys: list[bytes] = []
+    if entry.members <= FILTER_MEMBERS:
+        names = [member.name for member in (yield from index.window(b"", entry.members))]
+        for low, high in shared:
+            keys += _within(names, entry.prefix, low, high)
+    else:
+        for low, high in shared:
+            members = yield from index.window(low[len(entry.prefix) :], FILTER_MEMBERS + 1 - len(keys))
+            keys += _within([member.name for member in members], entry.prefix, low, high)
+            if len(keys) > FILTER_MEMBERS:
+                return None
+    return make_filter(keys, max(len(keys), 1))
+
+
+def _within(names: Sequence[bytes], prefix: bytes, low: bytes, high: bytes) -> list[bytes]:
+    """The keys from `low` to `high`, which begin with the prefix as all of the archive's do."""
+    first, stop = bisect_left(names, low[len(prefix) :]), bisect_right(names, high[len(prefix) :])
+    return [prefix + name for name in names[first:stop]]

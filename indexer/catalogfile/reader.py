@@ -123,7 +123,7 @@ class Catalog:
         Cost:
             One request for a page, or none where it is known; none at all where no archive's range holds the key. Archives that
             overlap are told apart by filters, which are wrong 3 times in 1,000: each such time one more page is read. Those
-            without a filter are asked side by side, in one dependent step. A catalog beyond `CATALOG_TAIL_BYTES` takes one more
+            without a filter are asked side by side with the next, in one step. A catalog beyond `CATALOG_TAIL_BYTES` takes one more
             request for a shelf that is not known yet.
         """
         waiting = yield from self._candidates(key)
@@ -174,21 +174,21 @@ class Catalog:
         return (yield from self._load([number]))[0] if number < len(self._spans) else None
 
     def _candidates(self, key: bytes) -> Steps[list[tuple[Shelf, int]]]:
-        """The archives that may have a key, the newest first."""
+        """The archives that may have a key, the newest first.
+
+        A filter is asked only of an archive with an older one beneath it: it tells of no other keys.
+        """
         wanted = [number for number in range(bisect_right(self._lows, key)) if self._highs[number] >= key]
-        probe: Probe | None = None
         ranked: list[tuple[int, int, Shelf]] = []
         for shelf in (yield from self._load(wanted)):
-            for number in range(bisect_right(shelf.lows, key)):
-                entry = shelf.entries[number]
-                if shelf.highs[number] < key or not key.startswith(entry.prefix):
-                    continue
-                if entry.filter is not None:
-                    probe = probe or Probe(key)
-                    if not probe.passes(entry.filter):
-                        continue
-                ranked.append((entry.sequence, number, shelf))
-        ranked.sort(key=lambda one: one[0], reverse=True)
+            holding = [number for number in range(bisect_right(shelf.lows, key)) if shelf.highs[number] >= key]
+            ranked += [(shelf.entries[number].sequence, number, shelf) for number in holding]
+        if len(ranked) > 1:
+            ranked.sort(key=lambda one: one[0], reverse=True)
+            probe = Probe(key)
+            bits = [shelf.entries[number].filter for _, number, shelf in ranked[:-1]]
+            passing = [one for one, its in zip(ranked, bits, strict=False) if its is None or probe.passes(its)]
+            ranked = [*passing, ranked[-1]]
         return [(shelf, number) for _, number, shelf in ranked]
 
     def _find_in(self, shelf: Shelf, number: int, key: bytes) -> Steps[Found | None]:

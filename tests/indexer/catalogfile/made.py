@@ -11,8 +11,9 @@ import pytest
 
 from indexer.catalogfile import describe as describing
 from indexer.catalogfile import reader, writer
-from indexer.catalogfile.describe import describe, filter_of, needs_filter
+from indexer.catalogfile.describe import describe, filter_of
 from indexer.catalogfile.entry import CatalogEntry, CatalogState
+from indexer.catalogfile.keyranges import KeyRanges
 from indexer.catalogfile.reader import Catalog, open_catalog
 from indexer.catalogfile.writer import write_catalog
 from indexer.drivers import run
@@ -59,9 +60,8 @@ class Shop:
         """Add an archive to the state, with a filter where it needs one."""
         described = run(describe(url, url + ".bindery", prefix), self.source)
         entry = replace(described, sequence=self.state.sequence + 1)
-        if needs_filter(entry, self.state.entries):
-            entry = replace(entry, filter=run(filter_of(entry), self.source))
         others = tuple(one for one in self.state.entries if one.archive.url != url)
+        entry = replace(entry, filter=run(filter_of(entry, KeyRanges(others).shared(entry)), self.source))
         self.state = CatalogState(
             (*others, entry), entry.sequence, f"{entry.sequence:016x}", tuple(filter(None, [self.state.commit]))
         )

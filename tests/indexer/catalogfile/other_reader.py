@@ -72,14 +72,15 @@ class OtherCatalog:
         """The archives that have to be asked for a key, in that order."""
         digest = hashlib.sha256(key).digest()
         first, step = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little") | 1
+        holding = sorted((one for one in self.archives if one["low"] <= key <= one["high"]), key=lambda one: -int(one["sequence"]))
         found = []
-        for one in self.archives:
+        for one in holding:
             bits = int.from_bytes(one["filter"], "little")
             length = 8 * len(one["filter"])
             passes = not length or all(bits >> (first + at * step) % length & 1 for at in range(8))
-            if one["low"] <= key <= one["high"] and passes:
-                found.append(one)
-        return [one["archive"][0] for one in sorted(found, key=lambda one: -one["sequence"])]
+            if passes or one is holding[-1]:
+                found.append(one["archive"][0])
+        return found
 
     def _shelf(self, columns: Columns) -> list[Told]:
         count, pages = varints(columns[1])

@@ -3,8 +3,8 @@
     python -m tests.fuzz [--seconds S] [--minimise] [TARGET ...]
 
 Inputs that reach new code are kept in `.fuzz/`, so that the next run goes on from there; what fails lies in `.fuzz/findings/`. With
-`--minimise` the committed corpus is made anew: the smallest inputs of it, of `.fuzz/` and of the golden archives that together
-reach all the code that any of them reaches.
+`--minimise` the committed corpus is made anew: the smallest of the golden archives, or their first and last bytes, that together
+reach all the code that any of them reaches. Inputs that bear a name, because they once failed, stay.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ ONE_TIMEOUT_S: Final = 20
 
 MEMORY_MIB: Final = 1024
 """So is one that takes more memory than this, the instrumented interpreter's own 150 MiB included."""
+
+
+DIGEST: Final = re.compile("[0-9a-f]{40}")
+"""What the fuzzer calls its inputs."""
 
 
 class Outcome(NamedTuple):
@@ -75,7 +79,7 @@ def run(target: str, seconds: int) -> Outcome:
 
 
 def minimise(target: str) -> None:
-    """Make the committed corpus of a target anew."""
+    """Make the committed corpus of a target anew, from the golden archives."""
     WORK.mkdir(exist_ok=True)
     merged, seeds = WORK / f"{target}.merged", WORK / f"{target}.seeds"
     for folder in (merged, seeds):
@@ -87,10 +91,12 @@ def minimise(target: str) -> None:
         if len(data) > INPUT_BYTES:
             (seeds / f"{archive.name}.end").write_bytes(data[-INPUT_BYTES:])
     (seeds / "sound.bindery").write_bytes(resealed(b""))
-    others = [folder for folder in (CORPUS / target, WORK / target) if folder.is_dir()]
-    _fuzzer(target, "-merge=1", f"-max_len={INPUT_BYTES}", str(merged), str(seeds), *map(str, others))
-    shutil.rmtree(CORPUS / target, ignore_errors=True)
-    shutil.copytree(merged, CORPUS / target)
+    _fuzzer(target, "-merge=1", f"-max_len={INPUT_BYTES}", str(merged), str(seeds))
+    (CORPUS / target).mkdir(parents=True, exist_ok=True)
+    for path in (CORPUS / target).iterdir():
+        if DIGEST.fullmatch(path.name):
+            path.unlink()
+    shutil.copytree(merged, CORPUS / target, dirs_exist_ok=True)
 
 
 def _fuzzer(target: str, *arguments: str) -> str:

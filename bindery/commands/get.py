@@ -13,10 +13,13 @@ import typer
 from bindery.commands.ls import pages
 from bindery.console import count, print_json, size, tell
 from bindery.opened import Archive, IndexUrl, Opened, TraceCost, opened
-from indexer.errors import BinderyError, DiskFull, LocationInvalid, SettingInvalid
+from indexer.errors import BinderyError, DiskFull, LocationInvalid, MemberDamaged, MemberUnreadable, SettingInvalid
 
 NAME: Final = "get"
 HELP: Final = "Write members to a folder, as files."
+
+FAULTS_TOLD: Final = 10
+"""Members that were not written and are told by name; the others are counted."""
 
 
 def run(
@@ -26,23 +29,62 @@ def run(
     index: IndexUrl = None,
     trace_cost: TraceCost = False,
 ) -> None:
-    """Write members as files. Each is complete or not there: it is written beside its place and then moved there."""
+    """Write members as files. Each is complete or not there: it is written beside its place and then moved there.
+
+    A member that cannot be read, or that no file can stand for, is told, and the others are written.
+    """
     if len(places) > 2:
         raise SettingInvalid("too many arguments", hint="Write: bindery get ARCHIVE [PREFIX] FOLDER", setting=" ".join(places))
     prefix, folder = places if len(places) == 2 else ("", places[0])
     root, wanted = _folder(folder), os.fsencode(prefix)
     files = written = 0
+    faults = Faults()
     with opened(archive, index, trace_cost=trace_cost) as place:
         for page in pages(place, wanted, b""):
             for entry in page.entries:
-                written += _write(place, entry.key, root)
-                files += 1
-        if files == 0 and prefix:
+                try:
+                    written += _write(place, entry.key, root)
+                    files += 1
+                except (MemberDamaged, MemberUnreadable, NoPlace) as fault:
+                    faults.add(fault)
+        if files == faults.count == 0 and prefix:
             raise place.missing(wanted)
     if as_json:
-        print_json({"members": files, "bytes": written, "folder": folder})
+        print_json({"members": files, "bytes": written, "folder": folder, "faults": faults.count})
     else:
         tell(f"{count(files)} members, {size(written)}, are in {folder}")
+    faults.refuse(folder)
+
+
+class NoPlace(LocationInvalid):
+    """A member whose name no file can have beside those of the others."""
+
+
+class Faults:
+    """Members that were not written: how many, and why the first ones were not."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[BinderyError] = []
+
+    def add(self, fault: BinderyError) -> None:
+        """Count one."""
+        self.count += 1
+        if len(self._first) < FAULTS_TOLD:
+            self._first.append(fault)
+
+    def refuse(self, folder: str) -> None:
+        """Raise one error for all of them, if there are any.
+
+        Raises:
+            MemberDamaged, MemberUnreadable, NoPlace: The only one, or the sum under the reason of the first.
+        """
+        if self.count > 1:
+            for fault in self._first:
+                tell(str(fault))
+            raise type(self._first[0])(f"{count(self.count)} members were not written", hint="All others are there", folder=folder)
+        if self.count:
+            raise self._first[0]
 
 
 def _folder(name: str) -> Path:
@@ -68,8 +110,8 @@ def _write(place: Opened, key: bytes, root: Path) -> int:
         if name.endswith("/"):
             target.mkdir(parents=True, exist_ok=True)
             return 0
-        target.parent.mkdir(parents=True, exist_ok=True)
         answer, pieces = place.get(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=".bindery-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -82,7 +124,7 @@ def _write(place: Opened, key: bytes, root: Path) -> int:
             Path(scratch).unlink(missing_ok=True)
             raise
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise LocationInvalid(
+        raise NoPlace(
             "one name is a file and a folder at once, which S3 can hold and a disk cannot",
             hint="Get the prefixes beside it one by one",
             member=name,
@@ -94,14 +136,14 @@ def _write(place: Opened, key: bytes, root: Path) -> int:
 
 
 def confined(root: Path, name: str) -> Path:
-    """Where a member's file lies below `root`.
+    """Where a member's file lies below `root`; a name that ends in `/` is a folder's.
 
     Raises:
-        LocationInvalid: It would lie elsewhere.
+        NoPlace: It would lie elsewhere, or where the file of another name lies (`a//b` and `a/./b` are `a/b` to a disk).
     """
-    segments = [segment for segment in name.split("/") if segment not in ("", ".")]
-    if ".." in segments or not segments:
-        raise LocationInvalid("a member of this name has no place in a folder", member=name, path=str(root))
+    segments = name.removesuffix("/").split("/")
+    if not {"", ".", ".."}.isdisjoint(segments):
+        raise NoPlace("no file can have this name", hint="`bindery cat` reads it", member=name)
     return root.joinpath(*segments)
 
 

@@ -104,6 +104,16 @@ def test_a_page_asks_the_live_side_once_for_no_more_than_it_may_tell(delimiter: 
     assert live.asked[1:] == [LiveList(BUCKET, b"d/", delimiter, b"d/100", 10)]
 
 
+def test_a_page_costs_one_head_beyond_what_it_costs_without_a_live_side() -> None:
+    overlay, source = overlaid(BOUND)
+    costs = []
+    for _ in range(3):
+        traced = TracedSource(source, Trace())
+        run_overlaid(overlay.list(ListRequest("bucket", 2, b"d/", b"", 10)), traced, MemoryLive(LOOSE))
+        costs.append([request.kind for request in traced.trace.made])
+    assert costs == [["tail", "head"], ["head"], ["head"]]
+
+
 def test_what_a_common_prefix_holds_is_not_listed_on_the_live_side() -> None:
     overlay, source = overlaid({"a/1": b"", "c/1": b""})
     live = MemoryLive({b"a/2": b"", b"b/1": b"", b"b/2": b"", b"d": b""})

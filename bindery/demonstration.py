@@ -202,7 +202,7 @@ def _served(mount: str, trace: Trace) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         port = listener.getsockname()[1]
-        server = uvicorn.Server(server_config(app, HOST, port))
+        server = uvicorn.Server(server_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="gateway", daemon=True)
         thread.start()
         try:

@@ -23,7 +23,7 @@ from object_lambda.fetch_async import AsyncCachedSource
 from object_lambda.fetch_lock import FetchLock
 from object_lambda.first_touch import touched
 from object_lambda.first_touch_async import AsyncTouchingSource
-from object_lambda.gateway import create_app
+from object_lambda.gateway import create_app, listeners
 from object_lambda.gateway import serve as serve_app
 from object_lambda.gateway_access import access_by, is_loopback
 from object_lambda.gateway_live import open_live_side
@@ -87,7 +87,7 @@ def serve(
         cache_bytes: Most bytes that folder takes.
 
     Raises:
-        BinderyError: An archive is not there, the cache folder cannot be used, or nothing says who may read.
+        BinderyError: An archive is not there, the cache folder cannot be used, the port is taken, or nothing says who may read.
     """
     region = door.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     keyring = keys_in(os.environ) if door.keys is None else keys_at(door.keys)
@@ -100,6 +100,7 @@ def serve(
     folder = touched_folder(os.environ) if cache is None else f"{os.path.abspath(cache)}/indexes"  # noqa: PTH100 - text, as the cache's
     ensure = TouchedIndexes(folder, open_source(os.environ)).ensure
     settings = GatewaySettings(region=region, endpoint=Endpoint.parse(door.endpoint) if door.endpoint else UNCHANGED)
+    sockets = listeners(door.host, door.port)
     with ThreadPoolExecutor(CACHE_THREADS, thread_name_prefix="cache") as threads:
         kept = source if cache is None else _cached(source, cache, cache_bytes, threads)
         served = AsyncTouchingSource(kept, folder=folder, ensure=ensure, threads=threads)
@@ -110,7 +111,7 @@ def serve(
             tell("No keys are given: every program on this machine may read it. Choose with --keys FILE or --anonymous.")
         signing = "--no-sign-request" if keyring is None else f"--region {region}"
         tell(f"Try:  aws --endpoint-url {door.url} {signing} s3 ls s3://{service.buckets()[0]}/")
-        serve_app(app, door.host, door.port)
+        serve_app(app, sockets)
 
 
 def _count(keyring: Keyring) -> str:

@@ -8,7 +8,9 @@ No answer is ever a redirect: boto3 follows a 301 without a region for ever.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import socket
 from base64 import b64encode
 from collections.abc import Callable, Generator
 from contextlib import aclosing
@@ -36,6 +38,11 @@ RESERVED: Final = ("health", "metrics")
 
 KEEP_ALIVE_S: Final = 60
 """How long an idle connection stays open: longer than clients keep theirs for the next request, so that they close first."""
+
+BACKLOG: Final = 2048
+"""Connections that may wait to be taken: uvicorn's own default."""
+
+NO_SUCH_ADDRESS: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 log = logging.getLogger(__name__)
 
@@ -178,23 +185,50 @@ def create_app(
     return app
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve the gateway until the process is told to stop (SIGINT, SIGTERM); requests under way are finished first.
+def listeners(host: str, port: int) -> list[socket.socket]:
+    """Listen on all addresses that a host has here; connections wait until `serve` takes them.
+
+    Raises:
+        SettingInvalid: The port is taken, or no address of the host is one of this machine.
+    """
+    opened: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        absent: OSError | None = None
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            try:
+                opened.append(socket.create_server(address, family=family, backlog=BACKLOG))
+            except OSError as error:
+                if error.errno not in NO_SUCH_ADDRESS:
+                    raise
+                absent = error  # `localhost` has an IPv6 address even where there is no IPv6
+        if absent is not None and not opened:
+            raise absent
+    except (OSError, UnicodeError) as error:
+        for listener in opened:
+            listener.close()
+        why = error.strerror if isinstance(error, OSError) else "this is no name of a host"
+        raise SettingInvalid(f"cannot listen there: {why}", hint="Choose another --host or --port", host=host, port=port) from None
+    return opened
+
+
+def serve(app: FastAPI, sockets: list[socket.socket]) -> None:
+    """Serve the gateway on `listeners` until the process is told to stop (SIGINT, SIGTERM); requests under way are finished first.
 
     uvicorn sends small answers at once (TCP_NODELAY is asyncio's default) and writes the Date header.
     """
-    uvicorn.Server(server_config(app, host, port)).run()
+    uvicorn.Server(server_config(app)).run(sockets)
 
 
-def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def server_config(app: FastAPI) -> uvicorn.Config:
     """How uvicorn serves the gateway: it names itself in no header, and logs no line for each request."""
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-        lifespan="off",
-        timeout_keep_alive=KEEP_ALIVE_S,
+    config = uvicorn.Config(
+        app, server_header=False, access_log=False, log_level="warning", lifespan="off", timeout_keep_alive=KEEP_ALIVE_S
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    return config
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's tells anything: a body that was cut off has been told by `Gateway`, and needs no traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BinderyError))

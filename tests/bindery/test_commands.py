@@ -274,6 +274,15 @@ def test_the_same_commands_work_on_a_bucket(bindery: Bindery, packed: Packed, s3
     )
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1", "no.such.host.invalid", "..", "::1%"])
+def test_serve_says_in_one_line_that_it_cannot_listen(bindery: Bindery, packed: Packed, host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = bindery("serve", "--mount", f"logs={packed.archive}", "--host", host, "--port", str(port), "--anonymous")
+    assert (ran.code, ran.out) == (2, b"")
+    assert "cannot listen there" in one_line_error(ran.err)
+
+
 def test_serve_answers_until_it_is_told_to_stop(packed: Packed, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from tests.servers.process import HOST, free_port
+from tests.servers.process import HOST
 
 if TYPE_CHECKING:  # the web framework costs 0.3 s, and most test processes start no gateway
     from mypy_boto3_s3 import S3Client
@@ -104,23 +104,23 @@ def running_gateway(
 
     from object_lambda.access import Anonymous
     from object_lambda.endpoint import UNCHANGED
-    from object_lambda.gateway import create_app, server_config
+    from object_lambda.gateway import create_app, listeners, server_config
     from object_lambda.gateway_replies import GatewaySettings
 
     settings = GatewaySettings(region=REGION, body_bytes=body_bytes, endpoint=endpoint or UNCHANGED)
     app = create_app(service, source, access=access or Anonymous(), settings=settings, created_s=CREATED_S, live_side=live_side)
-    port = free_port()
-    server = uvicorn.Server(server_config(app, HOST, port))
+    sockets = listeners(HOST, 0)
+    server = uvicorn.Server(server_config(app))
     started = threading.Event()
 
     async def run() -> None:
         config = server.config
         config.load()
         server.lifespan = config.lifespan_class(config)
-        await server.startup()
+        await server.startup(sockets)
         started.set()
         await server.main_loop()
-        await server.shutdown()
+        await server.shutdown(sockets)
         if live_side is not None:
             live_side.live.close()
             await asyncio.sleep(0)  # for the transports to notice
@@ -129,7 +129,7 @@ def running_gateway(
     thread.start()
     try:
         assert started.wait(START_TIMEOUT_S), "the gateway did not start"
-        yield GatewayServer(port)
+        yield GatewayServer(sockets[0].getsockname()[1])
     finally:
         server.should_exit = True  # what is under way is finished first
         thread.join(STOP_TIMEOUT_S)

@@ -78,7 +78,8 @@ def measure(bench: Bench) -> Answer:
         "A server with one archive on S3, keep-alive clients in another process",
         ("server", "load", "clients", "answers", "a second of its CPU", "CPU us each", "p50 ms", "p99 ms", "S3 requests", "RSS MB"),
         note="`hot`: 200 members again and again; `spread`: members all over the archive; `list`: a page of 1,000 keys. A tenth of "
-        "the load went before, as a warm-up. The times are those of clients on the same two cores: for comparison only.",
+        "the load went before, as a warm-up. The times are those of clients on the same two cores: for comparison only. "
+        "rclone serves the zip with a tenth of the members.",
     )
     answer.tables.append(table)
     hot, spread, lists = _paths(shelf, 500 if bench.quick else 5_000)
@@ -93,16 +94,18 @@ def measure(bench: Bench) -> Answer:
         answer.at_most("gateway, RSS with 256 clients (80 MB and its caches)", served.rss_bytes / 1e6, RSS_MOST_MB, "MB")
     answer.at_least("gateway, hot GETs (1,000 is what a boto3 client can ask for)", got, 1_000, "GET/s of CPU")
     answer.at_most("gateway, CPU of a page of 1,000 keys", 1000 / listed, 10, "ms")
-    only = [path for path in hot if path.startswith("access/")]
-    remote = f":archive:S3:bench/{shelf.key_of('all.zip')}"
+    # It opens a range to the end of the archive for every read: of the whole zip, that keeps the emulator busy for minutes.
+    few = [quote(key) for key in sorted(shelf.objects.keys)[:HOT_KEYS]]
+    bucket = few[0].partition("/")[0]
+    remote = f":archive:S3:bench/{shelf.key_of('tenth.zip')}"
     rival = ["rclone", "serve", "s3", "-q", remote, "--addr"]
     try:
-        with _served(bench, table, "rclone serve s3 (zip)", rival, path=f"/{only[0]}") as served:
-            served.load("hot", [f"/{path}" for path in only], clients=16, count=count // 50)
-            served.load("list", [f"/access{path}" for path in lists[:2]], clients=4, count=max(count // 200, 4))
+        with _served(bench, table, "rclone serve s3 (a tenth)", rival, path=f"/{few[0]}") as served:
+            served.load("hot", [f"/{path}" for path in few], clients=16, count=count // 50)
+            served.load("list", [f"/{bucket}?list-type=2&max-keys=1000"], clients=4, count=max(count // 200, 4))
     except FailedError as failed:
         bench.tell(f"serving: {failed}")
-        table.add("rclone serve s3 (zip)", "gave up", *["-"] * 8)
+        table.add("rclone serve s3 (a tenth)", "gave up", *["-"] * 8)
     return answer
 
 

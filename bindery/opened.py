@@ -24,7 +24,7 @@ from object_lambda.answers import ObjectAnswer
 from object_lambda.first_touch import TouchingSource, touched
 from object_lambda.mounts import Mount
 from object_lambda.requests import ObjectRequest
-from object_lambda.roots import Root
+from object_lambda.roots import Root, refuse_first_touch
 from object_lambda.s3_errors import InvalidRange, NoSuchKey
 from object_lambda.service import Service
 from object_lambda.touched_indexes import TouchedIndexes
@@ -133,7 +133,9 @@ def opened(archive: str, index: str | None, *, trace_cost: bool) -> Iterator[Ope
     folder = touched_folder(os.environ)
     source = TouchingSource(source, folder=folder, ensure=TouchedIndexes(folder, source).ensure)
     settings = ServiceSettings(freshness_s=float("inf"))
-    service = new_service([mount], clock=time.monotonic, settings=settings, first_touch=touched)
+    # An index that was asked for by name and is not there is a mistake, not an index to be made.
+    first_touch = touched if index is None else refuse_first_touch
+    service = new_service([mount], clock=time.monotonic, settings=settings, first_touch=first_touch)
     began_s = time.process_time()
     try:
         yield Opened(service, source, mount)

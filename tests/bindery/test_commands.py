@@ -173,6 +173,12 @@ def test_index_makes_the_bytes_that_pack_made(bindery: Bindery, packed: Packed, 
     assert bindery("cat", packed.archive, "empty.log", "--index", tmp_path / "again.bindery").code == 0
 
 
+def test_an_index_that_is_named_must_be_there(bindery: Bindery, packed: Packed, tmp_path: Path) -> None:
+    ran = bindery("ls", packed.archive, "--index", tmp_path / "nosuch.bindery")
+    assert (ran.code, ran.out) == (3, b"")
+    assert "nosuch.bindery" in one_line_error(ran.err)
+
+
 @pytest.mark.parametrize("name", ["archive", "archive.bindery"])
 def test_index_never_replaces_the_archive_by_its_index(bindery: Bindery, packed: Packed, tmp_path: Path, name: str) -> None:
     copy = tmp_path / name

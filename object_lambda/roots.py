@@ -69,7 +69,8 @@ FirstTouch = Callable[[Mount], Steps[Index]]
 def refuse_first_touch(mount: Mount) -> Steps[Index]:
     """The answer of a service that makes no indexes. Costs one HEAD, so that an archive that is not there is told as such."""
     yield from head(mount.archive)
-    raise IndexMissing("this archive has no index yet", hint="Build it with `bindery index`", archive=mount.archive)
+    hint = "Build it with `bindery index`"
+    raise IndexMissing("this archive has no index yet", hint=hint, archive=mount.archive, index=mount.index)
 
 
 class Roots:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import traceback
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -81,11 +82,20 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         streams.drop_stdout()
-        where = "writing the answer" if error.filename is None else os.fsdecode(error.filename)
-        tell_error(f"the system refused: {error.strerror or error} ({where})")
+        tell_error(f"the system refused: {error.strerror or error}{_where(error)}")
         sys.exit(EXIT_SYSTEM)
     except Exception as error:
         if debug:
             raise
         tell_error(f"{type(error).__name__}: {error}. This is a fault of bindery; BINDERY_TRACEBACK=1 shows where")
         sys.exit(EXIT_UNEXPECTED)
+
+
+STREAM_ERRORS: Final = frozenset({errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
+"""What writing to a stream fails with; errors of files tell their names, or were turned into one of ours."""
+
+
+def _where(error: OSError) -> str:
+    if error.filename is not None:
+        return f" ({error.filename})"
+    return " (writing the answer)" if error.errno in STREAM_ERRORS else ""

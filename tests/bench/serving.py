@@ -102,7 +102,7 @@ def measure(bench: Bench) -> Answer:
     try:
         with _served(bench, table, "rclone serve s3 (a tenth)", rival, path=f"/{few[0]}") as served:
             served.load("hot", [f"/{path}" for path in few], clients=16, count=count // 50)
-            served.load("list", [f"/{bucket}?list-type=2&max-keys=1000"], clients=4, count=max(count // 200, 4))
+            served.load("list", [f"/{bucket}?list-type=2&max-keys=1000"], clients=4, count=max(count // 1_000, 4))
     except FailedError as failed:
         bench.tell(f"serving: {failed}")
         table.add("rclone serve s3 (a tenth)", "gave up", *["-"] * 8)

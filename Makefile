@@ -8,12 +8,14 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .venv-clients
 STAMPS := $(VENV)/.stamps
 SOURCES := $(wildcard indexer archiver object_lambda bindery)
-LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
-	--python-version 3.11 --extra gateway --group build
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
+	--python-version 3.11
+LOCK := $(COMPILE) --extra gateway --group build
 
-.PHONY: help setup setup-runtime setup-bench setup-fuzz system-packages demo test lint format types contracts unit bench fuzz build lock clean
+.PHONY: help clients setup setup-runtime setup-bench setup-fuzz setup-clients system-packages demo test lint format types contracts unit bench fuzz build lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -45,10 +47,20 @@ $(STAMPS)/fuzz: $(STAMPS)/test requirements-fuzz.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
 	@touch $@
 
+$(CLIENTS)/.stamp: requirements-clients.lock tests/clients/javascript/package-lock.json
+	@PYTHON="$(PYTHON)" scripts/venv $(CLIENTS)
+	@echo "== set-up: clients that read what is served"
+	@$(CLIENTS)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-clients.lock
+	@mkdir -p $(CLIENTS)/javascript && cp tests/clients/javascript/*.json $(CLIENTS)/javascript/
+	@PATH="$(CURDIR)/$(CLIENTS)/bin:$$PATH" npm --prefix $(CLIENTS)/javascript ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 setup-runtime: $(STAMPS)/runtime  ## .venv with what runs, nothing else
 setup: $(STAMPS)/test  ## .venv with everything developers and tests need
 setup-bench: $(STAMPS)/bench  ## the same and the rivals of make bench
 setup-fuzz: $(STAMPS)/fuzz  ## the same as setup and the fuzzer
+
+setup-clients: $(CLIENTS)/.stamp  ## .venv-clients with the clients of tests/clients
 
 system-packages:  ## the programs the tests run (by apt when root)
 	@scripts/system-packages test
@@ -76,9 +88,12 @@ contracts: setup  ## who may import whom
 	@echo "== import contracts"
 	@$(BIN)/lint-imports --no-cache
 
-unit: setup  ## pytest alone; PYTEST_ARGS='-k name' narrows it
+unit: setup setup-clients  ## pytest alone; PYTEST_ARGS='-k name' narrows it
 	@echo "== tests"
 	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+clients: setup setup-clients  ## the table of clients anew: docs/clients.md
+	@$(BIN)/pytest -n 2 tests/clients/test_clients.py --clients-page docs/clients.md
 
 bench: setup-bench  ## speed, memory, size and cost beside the rivals
 	@scripts/system-packages bench
@@ -94,7 +109,8 @@ lock: setup  ## rewrite the lock files from pyproject.toml
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) --group test -c requirements.lock pyproject.toml -o requirements-test.lock
 	@$(LOCK) --group test --group bench -c requirements-test.lock pyproject.toml -o requirements-bench.lock
+	@$(COMPILE) --group pyproject.toml:clients -o requirements-clients.lock
 	@$(LOCK) --group test --group fuzz -c requirements-test.lock pyproject.toml -o requirements-fuzz.lock
 
 clean:  ## everything that make made
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .fuzz
+	@rm -rf $(VENV) $(CLIENTS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .fuzz

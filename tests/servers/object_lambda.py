@@ -49,6 +49,7 @@ import itertools
 import socket
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -124,6 +125,13 @@ def _drop_account_from_host(request: Any, **_: Any) -> None:
 @pytest.fixture
 def object_lambda_access_point(ministack: Ministack) -> Iterator[AccessPointFactory]:
     """Makes access points; removes them and their functions after the test."""
+    with access_points(ministack) as make:
+        yield make
+
+
+@contextmanager
+def access_points(ministack: Ministack) -> Iterator[AccessPointFactory]:
+    """The same for as long as the caller wants."""
     functions: LambdaClient = ministack.client("lambda")
     control: S3ControlClient = ministack.client("s3control")
     control.meta.events.register("request-created.s3-control", _drop_account_from_host)
@@ -152,9 +160,7 @@ def object_lambda_access_point(ministack: Ministack) -> Iterator[AccessPointFact
             Environment={"Variables": dict(env)},
         )["FunctionArn"]
         undo.append(lambda: functions.delete_function(FunctionName=function))
-        supporting_arn = control.create_access_point(AccountId=ACCOUNT, Name=supporting, Bucket=bucket.name)[
-            "AccessPointArn"
-        ]
+        supporting_arn = control.create_access_point(AccountId=ACCOUNT, Name=supporting, Bucket=bucket.name)["AccessPointArn"]
         undo.append(lambda: control.delete_access_point(AccountId=ACCOUNT, Name=supporting))
         made = control.create_access_point_for_object_lambda(
             AccountId=ACCOUNT,
@@ -173,9 +179,11 @@ def object_lambda_access_point(ministack: Ministack) -> Iterator[AccessPointFact
         undo.append(lambda: control.delete_access_point_for_object_lambda(AccountId=ACCOUNT, Name=name))
         return AccessPoint(name=name, alias=made["Alias"]["Value"], arn=made["ObjectLambdaAccessPointArn"])
 
-    yield make
-    for step in reversed(undo):
-        step()
+    try:
+        yield make
+    finally:
+        for step in reversed(undo):
+            step()
 
 
 @pytest.fixture

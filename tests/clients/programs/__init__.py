@@ -1,0 +1,1 @@
+"""What runs inside `.venv-clients` (`python -m tests.clients.programs NAME PLACE`): one module for each library."""

@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --custom-
 	--python-version 3.11
 LOCK := $(COMPILE) --extra gateway --group build
 
-.PHONY: help clients setup setup-runtime setup-bench setup-fuzz setup-clients system-packages demo test lint format types contracts unit bench fuzz build lock clean
+.PHONY: help clients setup setup-runtime setup-bench setup-fuzz setup-clients system-packages demo layers test lint format types contracts unit bench fuzz build lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -64,6 +64,9 @@ setup-clients: $(CLIENTS)/.stamp  ## .venv-clients with the clients of tests/cli
 
 system-packages:  ## the programs the tests run (by apt when root)
 	@scripts/system-packages test
+
+layers: setup-runtime  ## what the Lambda functions of template.yaml run on, in build/
+	@layer/build $(ARCHITECTURE)
 
 demo: setup-runtime  ## pack, serve and read a small bucket on this machine
 	@$(BIN)/bindery demo

@@ -58,3 +58,10 @@ def test_decisions_have_a_number_each() -> None:
     assert len(numbers) == len(names) == len(set(numbers))
     for name, number in zip(names, numbers, strict=True):
         assert (ROOT / "docs" / "decisions" / name).read_text().startswith((f"# {number}. ", f"# {number}: "))
+
+
+def test_the_pages_that_the_code_names_exist() -> None:
+    sources = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    sources += [ROOT / "pyproject.toml", ROOT / "Makefile", *(ROOT / "scripts").iterdir()]
+    named = {name for path in sources for name in re.findall(r"\bdocs/(?:decisions/\d{4}|[a-z-]+\.md)", path.read_text())}
+    assert {name for name in named if not any(ROOT.glob(f"{name}*"))} == set()

@@ -7,6 +7,7 @@ from typing import Final
 
 from archiver.settings import Format
 from indexer.errors import SourceUnpackable
+from indexer.limits import FRAME_RAW_BYTES, MEMBER_EXTENTS
 from indexer.names import NameFault, clean
 
 EXAMPLES: Final = 5
@@ -18,6 +19,9 @@ FAULTS: Final = {
     NameFault.TOO_LONG: "longer than 1,024 bytes",
 }
 ALTERED: Final = "a leading '/' or './', or bytes that are not UTF-8"
+MEMBER_BYTES: Final = (MEMBER_EXTENTS - 1) * FRAME_RAW_BYTES
+"""Largest member whose frames an index can tell: refused before it is fetched, not when it is read back."""
+TOO_LARGE: Final = f"longer than {MEMBER_BYTES:,} bytes"
 FOLDER_WITH_BYTES: Final = "ends in '/' and is not empty"
 
 
@@ -28,6 +32,8 @@ def fault(name: bytes, size: int) -> str | None:
     """
     if name.endswith(b"/") and size:
         return FOLDER_WITH_BYTES
+    if size > MEMBER_BYTES:
+        return TOO_LARGE
     cleaned = clean(name)
     if isinstance(cleaned, NameFault):
         return FAULTS[cleaned]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.folders import BROKEN, OUTSIDE, SPECIAL
-from archiver.names import derived
+from archiver.names import MEMBER_BYTES, derived, fault
 from archiver.ordering import in_order
 from archiver.progress import Phase, Silent
 from archiver.select import Selection, select
@@ -191,3 +191,8 @@ def test_derived_names_are_plain_and_tell_the_sources() -> None:
 def test_settings_tell_all_problems_at_once() -> None:
     with pytest.raises(SettingInvalid, match=r"source is empty; memory is below 128 MiB; threads is below 1"):
         PackSettings("", "x", memory_bytes=1, threads=0)
+
+
+def test_an_object_whose_frames_no_index_could_tell_is_refused_before_it_is_fetched() -> None:
+    assert fault(b"dump.sql", MEMBER_BYTES) is None
+    assert "longer than" in str(fault(b"dump.sql", MEMBER_BYTES + 1))

@@ -10,7 +10,7 @@ from object_lambda.olap_event import Event, Operation, Reply
 from object_lambda.requests import Conditions, ListRequest, ObjectRequest, Overrides
 from object_lambda.s3_errors import InvalidURI, KeyTooLongError, NoSuchVersion
 
-EVENTS = Path(__file__).parent / "events"
+EVENTS = Path(__file__).parents[1] / "conformance" / "events"
 PLAIN = ObjectRequest("*", b"logs/2026/a.log")
 ODD = ObjectRequest("*", b"logs/a b+c%d?e=1&f#g.log", part_number=1, overrides=Overrides(content_type="image/svg+xml"))
 

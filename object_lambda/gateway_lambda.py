@@ -1,16 +1,13 @@
 """The gateway as a Lambda function behind a function URL: `object_lambda.gateway_lambda.handler`.
 
-For small answers: Lambda takes a whole answer of at most 6 MB. For large ones run the same app under uvicorn behind the Lambda Web
-Adapter, with response streaming. Behind API Gateway's HTTP API a key with a `?` cannot be asked for, because the path arrives
+For small answers: Lambda takes a whole answer of at most 6 MB. For large ones run `object_lambda.gateway_server` behind the Lambda
+Web Adapter, with response streaming. Behind API Gateway's HTTP API a key with a `?` cannot be asked for, because the path arrives
 decoded and cut there.
 
 Signatures survive a function URL (of `AuthType: NONE`; with `AWS_IAM` it wants one for the service `lambda`, which no S3 client
 makes). API Gateway's REST API drops an Authorization header that is not meant for it.
 
-Variables: `BINDERY_MOUNTS`, one `BUCKET[/PREFIX]=ARCHIVE` a line; `AWS_REGION`; those of the store (`indexer.source.settings`); who
-may read: `BINDERY_ACCESS_KEYS` (`object_lambda.key_documents`) or `BINDERY_ANONYMOUS=true`; `BINDERY_ENDPOINT`, the URL that
-clients are given, where something in front of the function changes Host or path; `BINDERY_LIVE`, where keys that are not bound are
-served from, one `BUCKET[/PREFIX]=s3://bucket/prefix` a line, and `BINDERY_OVERLAY=live` where loose objects go before bound ones.
+Variables: those of `object_lambda.gateway_env`.
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -27,25 +23,15 @@ from fastapi import FastAPI
 from mangum import Mangum
 from starlette.types import Receive, Scope, Send
 
-from indexer.errors import SettingInvalid
 from indexer.source import AsyncSource
 from indexer.source.route_async import open_async_source
-from object_lambda.endpoint import UNCHANGED, Endpoint
-from object_lambda.gateway import create_app
-from object_lambda.gateway_access import access_by
-from object_lambda.gateway_live import open_live_side
-from object_lambda.gateway_replies import GatewaySettings
-from object_lambda.key_documents import VARIABLE, keys_in
-from object_lambda.mount_table import EXAMPLE, parse_live, parse_mount, winner_in
-from object_lambda.wiring import ServiceSettings, new_service
+from object_lambda.gateway_env import app_of
 
 BODY_BYTES: Final = 4_500_000
 """Longest body of one answer: Lambda takes 6 MB of JSON, in which four characters stand for three bytes."""
 
 NEVER_TEXT: Final = ["\0"]
 """In no content type: Mangum then sends every body as base64, whose length is known beforehand, and never as escaped text."""
-
-CHOICE: Final = f"Set {VARIABLE}, or BINDERY_ANONYMOUS=true"
 
 Event = dict[str, Any]
 
@@ -85,29 +71,9 @@ def make_handler(env: Mapping[str, str], source: AsyncSource) -> Callable[[Event
     Raises:
         SettingInvalid, LocationInvalid: A mount cannot work, or there is none; nothing says who may read.
     """
-    mounts = [parse_mount(line) for line in _lines(env, "BINDERY_MOUNTS")]
-    if not mounts:
-        raise SettingInvalid("nothing is mounted", hint=EXAMPLE, setting="BINDERY_MOUNTS")
-    region = env.get("AWS_REGION") or "us-east-1"
-    anonymous = env.get("BINDERY_ANONYMOUS", "").lower() == "true"
-    access = access_by(keys_in(env), anonymous=anonymous, region=region, now=time.time, hint=CHOICE)
-    endpoint = Endpoint.parse(env["BINDERY_ENDPOINT"]) if env.get("BINDERY_ENDPOINT") else UNCHANGED
+    app = app_of(env, source, body_bytes=BODY_BYTES)
     asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum runs each call on the thread's loop, and does not make one
-    service = new_service(mounts, clock=time.monotonic, settings=ServiceSettings())
-    places = [parse_live(line) for line in _lines(env, "BINDERY_LIVE")]
-    app = create_app(
-        service,
-        source,
-        access=access,
-        settings=GatewaySettings(region=region, body_bytes=BODY_BYTES, endpoint=endpoint),
-        created_s=int(time.time()),
-        live_side=open_live_side(service, places, winner_in(env), env),
-    )
     return Mangum(RawPath(app), lifespan="off", text_mime_types=NEVER_TEXT)
-
-
-def _lines(env: Mapping[str, str], name: str) -> list[str]:
-    return [line.strip() for line in env.get(name, "").splitlines() if line.strip()]
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Clients that are programs of a shell."""
 
 import html
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -151,7 +152,7 @@ def rclone_mount(visit: Visit) -> None:
 
 
 def fuse_lacks() -> str | None:
-    return None if Path("/dev/fuse").exists() else "this machine has no /dev/fuse"
+    return None if os.access("/dev/fuse", os.R_OK | os.W_OK) else "/dev/fuse is not there or may not be used"
 
 
 def mount_point(visit: Visit) -> Path:

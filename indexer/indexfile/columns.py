@@ -174,17 +174,16 @@ def encode_names(names: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
         ValueError: A name does not come after the one before.
     """
     shared, rests = [0], [names[0]]
-    before = names[0]
-    for name in names[1:]:
+    # Names as numbers, the first byte lowest: the lowest bit in which two of them differ tells the first byte that does. Comparing
+    # byte by byte takes five times as long.
+    numbers = [int.from_bytes(name, "little") for name in names]
+    for (before, name), (lesser, greater) in zip(pairwise(names), pairwise(numbers), strict=True):
         if name <= before:
             raise ValueError(f"names are not in order: {name!r} comes after {before!r}")
-        length = min(len(before), len(name))
-        # The highest byte that differs, found by one big XOR: 5 times faster than comparing byte by byte.
-        differs = int.from_bytes(before[:length], "big") ^ int.from_bytes(name[:length], "big")
-        common = length - (differs.bit_length() + 7 >> 3)
+        differs = lesser ^ greater  # nothing where only NULs follow
+        common = min((differs & -differs).bit_length() - 1 >> 3, len(before)) if differs else len(before)
         shared.append(common)
         rests.append(name[common:])
-        before = name
     return encode_ints(shared), encode_ints([len(rest) for rest in rests]), b"".join(rests)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import struct
 import sys
 from array import array
 from collections.abc import Sequence
@@ -30,14 +31,13 @@ MD5_DIGITS: Final = 32
 
 def encode_crcs(crcs: Sequence[int | None]) -> dict[int, bytes]:
     """Write checksums; no columns when no member has one."""
+    # As they are: checksums do not compress.
+    if None not in crcs:
+        return {Column.CRC32: struct.pack(f"<{len(crcs)}I", *crcs)}
     absent = [int(crc is None) for crc in crcs]
     if all(absent):
         return {}
-    # As they are: checksums do not compress.
-    columns: dict[int, bytes] = {Column.CRC32: b"".join([(crc or 0).to_bytes(4, "little") for crc in crcs])}
-    if any(absent):
-        columns[Column.CRC32_ABSENT] = encode_ints(absent)
-    return columns
+    return {Column.CRC32: struct.pack(f"<{len(crcs)}I", *[crc or 0 for crc in crcs]), Column.CRC32_ABSENT: encode_ints(absent)}
 
 
 def decode_crcs(block: Block, members: int) -> Sequence[int | None]:
@@ -70,9 +70,9 @@ def _etag_kind(etag: str | None) -> EtagKind:
 
 def encode_etags(etags: Sequence[str | None]) -> dict[int, bytes]:
     """Write ETags: MD5s as 16 bytes, others as text; no columns when no member has one."""
-    kinds = [_etag_kind(etag) for etag in etags]
-    if max(kinds) == EtagKind.ABSENT:
+    if etags.count(None) == len(etags):
         return {}
+    kinds = [_etag_kind(etag) for etag in etags]
     columns: dict[int, bytes] = {Column.ETAG_KIND: encode_ints(kinds)}
     told = list(zip(kinds, etags, strict=True))
     hexes = [etag[:MD5_DIGITS] for kind, etag in told if etag and kind in (EtagKind.MD5, EtagKind.MULTIPART)]

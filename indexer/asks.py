@@ -10,6 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
+from indexer.errors import BinderyError
 from indexer.model import Identity, Span
 
 T = TypeVar("T")
@@ -75,6 +76,32 @@ Steps = Generator[Ask, Any, T]
 
 Body = Generator[Ask | bytes, Any, None]
 """A computation that asks and hands out pieces of a member's bytes, in order."""
+
+
+def until(kind: type[T], steps: Generator[Any, Any, Any]) -> Generator[Any, Any, T | None]:
+    """Run `steps` on until it hands out something of this kind; all else that it yields is passed on, and the answers back.
+
+    Args:
+        kind: What is waited for: `bytes` of a body, `list` of a scan.
+        steps: Just made, or last left where it handed out something of this kind; an error of the driver is thrown into it.
+
+    Returns:
+        What it handed out, or None when it has ended.
+    """
+    reply: Any = None
+    error: BinderyError | None = None
+    while True:
+        try:
+            told = steps.send(reply) if error is None else steps.throw(error)
+        except StopIteration:
+            return None
+        if isinstance(told, kind):
+            return told
+        reply = error = None
+        try:
+            reply = yield told
+        except BinderyError as raised:
+            error = raised
 
 
 def spans(of: Identity, *wanted: Span, ahead: tuple[Span, ...] = ()) -> Steps[list[bytes]]:

@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
-from indexer.asks import Ask, Body, Need
+from indexer.asks import Ask, Body, Need, until
 from indexer.codecs import decoder
 from indexer.decoders import Decoder
-from indexer.errors import BinderyError, MemberDamaged, MemberUnreadable, RangeInvalid
+from indexer.errors import MemberDamaged, MemberUnreadable, RangeInvalid
 from indexer.framefetch import NOTHING, FrameCache, FrameKey, Place, Spans, behind_lead, decode_frame, fetch, frame_span
 from indexer.inflate import InflateAtDecoder
 from indexer.limits import REQUEST_BYTES, WHOLE_FRAME_BYTES, ZERO_PIECE_BYTES, ZIP_LOCAL_SLACK_BYTES
@@ -96,24 +96,11 @@ def _parts(member: Member, start: int, stop: int) -> list[Part]:
 def _checked(body: Body, crc32: int) -> Body:
     """Hand out a body one piece behind, so that its last piece goes out only if the checksum is right."""
     checksum, held = 0, b""
-    reply: Any = None
-    error: BinderyError | None = None
-    while True:
-        try:
-            asked = body.send(reply) if error is None else body.throw(error)
-        except StopIteration:
-            break
-        reply = error = None
-        if isinstance(asked, bytes):
-            checksum = zlib.crc32(asked, checksum)
-            if held:
-                yield held
-            held = asked
-            continue
-        try:
-            reply = yield asked
-        except BinderyError as raised:
-            error = raised
+    while (piece := (yield from until(bytes, body))) is not None:
+        checksum = zlib.crc32(piece, checksum)
+        if held:
+            yield held
+        held = piece
     if checksum != crc32:
         raise MemberDamaged(f"its bytes have the checksum {checksum:08x}, it was stored with {crc32:08x}")
     if held:

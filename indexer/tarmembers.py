@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from indexer.asks import Ask
-from indexer.errors import BinderyError
+from indexer.asks import Ask, until
 from indexer.limits import LINK_HOPS, LINK_PATH_BYTES, LINK_STEPS, LINK_TARGETS, LINKS
 from indexer.model import Extent, Member
 from indexer.names import NameFault, clean, shown
@@ -53,23 +52,10 @@ def scan_entries(summary: ScanSummary, read: Callable[[], EntrySteps]) -> Scan:
 
 def _driven(steps: EntrySteps, take: Callable[[list[Placed]], list[Member]]) -> Generator[Ask | Keep | list[Member], Any, None]:
     """Pass on the asks of `steps`, and what `take` makes of its entries."""
-    reply: Any = None
-    error: BinderyError | None = None
-    while True:
-        try:
-            told = steps.send(reply) if error is None else steps.throw(error)
-        except StopIteration:
-            return
-        reply = error = None
-        if isinstance(told, list):
-            for at in range(0, len(told), SCAN_BATCH_MEMBERS):
-                if batch := take(told[at : at + SCAN_BATCH_MEMBERS]):
-                    yield batch
-            continue
-        try:
-            reply = yield told
-        except BinderyError as raised:
-            error = raised
+    while (told := (yield from until(list, steps))) is not None:
+        for at in range(0, len(told), SCAN_BATCH_MEMBERS):
+            if batch := take(told[at : at + SCAN_BATCH_MEMBERS]):
+                yield batch
 
 
 def extents_of(entry: Entry, locate: Locate) -> tuple[Extent, ...]:

@@ -7,11 +7,11 @@ floor's errors (`indexer.errors`), which doors turn into one by `s3_errors.from_
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from indexer.asks import Body, Steps
+from indexer.asks import Body, Steps, until
 from indexer.catalogfile.answers import Found
-from indexer.errors import BinderyError, MemberDamaged, ObjectReplaced
+from indexer.errors import MemberDamaged, ObjectReplaced
 from indexer.limits import MIB
 from indexer.model import Span
 from indexer.plan import FrameCache, read
@@ -142,23 +142,10 @@ class Service:
 def _begun(body: Body, length: int) -> Steps[tuple[bytes, Body | None]]:
     """Run a body up to its first bytes, a short one to its end: then it is checked, and nothing remains of it."""
     pieces: list[bytes] = []
-    reply: Any = None
-    error: BinderyError | None = None
-    while True:
-        try:
-            asked = body.send(reply) if error is None else body.throw(error)
-        except StopIteration:
-            break
-        reply = error = None
-        if isinstance(asked, bytes):
-            pieces.append(asked)
-            if asked and length > HELD_BYTES:
-                return asked, body
-            continue
-        try:
-            reply = yield asked
-        except BinderyError as raised:
-            error = raised
+    while (piece := (yield from until(bytes, body))) is not None:
+        pieces.append(piece)
+        if piece and length > HELD_BYTES:
+            return piece, body
     start = b"".join(pieces)
     if len(start) != length:
         raise MemberDamaged(f"{len(start)} of {length} bytes were decoded")

@@ -15,7 +15,7 @@ from indexer.errors import BinderyError
 from indexer.formats import scanner_for
 from indexer.indexfile.writer import ArchiveFacts, write_rows
 from indexer.limits import MEMBER_EXTENTS
-from indexer.model import DEFAULT_ATTRIBUTES, NO_CONTEXT, Identity, Member
+from indexer.model import Identity, Member
 from indexer.rows import Row, row
 from indexer.scan import Keep, Scan, ScanSummary
 from indexer.sorting import RowSorter
@@ -186,34 +186,22 @@ class _Scanned:
     def _row(self, member: Member) -> Row:
         """Count a member and take it apart; one that cannot be read from its extents is listed with the reason."""
         self.members += 1
-        name, size, mtime_s, extents, crc32, etag, attributes, unreadable = member
-        if len(extents) == 1 and attributes is DEFAULT_ATTRIBUTES:
-            frame, offset, length = extents[0]
-            if frame is not None and frame.context is NO_CONTEXT and length == size:
-                start, stored_bytes, raw_bytes, codec, lead_bytes, _, bit = frame
-                if start + stored_bytes <= self._archive_bytes and offset + length <= raw_bytes and not bit:
-                    if start != self._last_start:
-                        self._last_start = start
-                        self.frames += 1
-                    # As nearly all members are, and as `rows.row` would take it apart.
-                    flat = (start, stored_bytes, raw_bytes, codec + 0, lead_bytes, offset)
-                    return name, size, mtime_s, flat, crc32, etag, None, unreadable
-        return row(self._checked(member))
+        fault = self._fault(member)
+        return row(member if fault is None else member._replace(extents=(), unreadable=fault))
 
-    def _checked(self, member: Member) -> Member:
-        """Make sure that a member can be read from its extents."""
-        length = 0
-        for frame, offset, extent_bytes in member.extents:
-            length += extent_bytes
+    def _fault(self, member: Member) -> str | None:
+        """Why a member cannot be read from its extents; None when it can. Counts their frames."""
+        told = 0
+        for frame, offset, length in member.extents:
+            told += length
             if frame is None:
                 continue
-            if frame.start != self._last_start:
-                self._last_start = frame.start
+            start, stored_bytes, raw_bytes, *_ = frame
+            if start != self._last_start:
+                self._last_start = start
                 self.frames += 1
-            if frame.start + frame.stored_bytes > self._archive_bytes or offset + extent_bytes > frame.raw_bytes:
-                return member._replace(extents=(), unreadable="damaged: its place lies outside of the archive")
-        if length != member.size and member.unreadable is None:
-            return member._replace(extents=(), unreadable="damaged: its extents do not add up to its size")
-        if len(member.extents) > MEMBER_EXTENTS:
-            return member._replace(extents=(), unreadable=f"too many extents: more than {MEMBER_EXTENTS}")
-        return member
+            if start + stored_bytes > self._archive_bytes or offset + length > raw_bytes:
+                return "damaged: its place lies outside of the archive"
+        if told != member.size and member.unreadable is None:
+            return "damaged: its extents do not add up to its size"
+        return f"too many extents: more than {MEMBER_EXTENTS}" if len(member.extents) > MEMBER_EXTENTS else None

@@ -108,9 +108,6 @@ FRAME_STORED_BYTES_MOST: Final = 40 * KIB
 FRAME_RAW_BYTES: Final = 1 * MIB
 """Most decoded bytes in a frame we write: inflating them costs about 0.85 ms."""
 
-FRAME_RAW_BYTES_LEAST: Final = 256 * KIB
-"""Raw bytes below which a frame is not cut for its stored size alone when the estimate is still unknown."""
-
 DECODED_FRAME_BYTES: Final = 64 * MIB
 """Largest frame decoded into memory whole; a larger one is decoded as a stream, piece by piece."""
 
@@ -130,9 +127,6 @@ ZIP_LOCAL_SLACK_BYTES: Final = 64
 """Bytes read beyond what the central directory says of a local header, because its extra field may be longer (APPNOTE 4.3.7)."""
 
 # --- scanning -------------------------------------------------------------------------------------------------------
-
-LATEST_S: Final = 253_402_300_799
-"""Latest Last-Modified believed: the end of the year 9999, the last moment that an HTTP date can tell."""
 
 TAR_RECORDS_BYTES: Final = 1 * MIB
 """Longest pax header or GNU long name believed: GNU tar itself writes none beyond a few KiB, save for maps of sparse files."""

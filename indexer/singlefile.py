@@ -9,7 +9,7 @@ from typing import Protocol
 from indexer.asks import Steps, head, spans
 from indexer.errors import ArchiveDamaged, ArchiveUnsupported
 from indexer.gzipstream import Framed
-from indexer.limits import DECODED_FRAME_BYTES, LATEST_S, MEMBER_EXTENTS
+from indexer.limits import DECODED_FRAME_BYTES, MEMBER_EXTENTS, MTIME_S_MOST
 from indexer.model import Extent, Frame, Identity, Member, Span
 from indexer.names import NameFault, clean
 from indexer.scan import Keep, Scan, ScanSummary, in_turn
@@ -80,7 +80,7 @@ def scan_single(
         largest_frame_bytes=stream.largest_frame, single_frame=frames == 1 and stream.largest_frame > DECODED_FRAME_BYTES
     )
     lying = () if unreadable else tuple(extents)
-    yield [Member(_name(of, suffixes), size, min(when_s, LATEST_S), lying, crc32, unreadable=unreadable)]
+    yield [Member(_name(of, suffixes), size, min(when_s, MTIME_S_MOST), lying, crc32, unreadable=unreadable)]
     return summary
 
 

@@ -18,7 +18,6 @@ BLOCK: Final = 512
 FIELDS: Final = Struct("<100s24x12s12s8sc100s6s82x155s12x")
 """Name, size, mtime, checksum, type, link, magic, prefix."""
 
-CHECKSUM: Final = slice(148, 156)
 STAR_MARK: Final = slice(508, 512)
 """Where xstar says `tar\\0`; its prefix is 131 bytes long, because two times follow it."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from indexer.attributes import decode as decode_attributes
 from indexer.attributes import decode_etag
-from indexer.limits import LATEST_S, OBJECT_BYTES, SPARSE_RUNS, TAR_RECORDS_BYTES
+from indexer.limits import MTIME_S_MOST, OBJECT_BYTES, SPARSE_RUNS, TAR_RECORDS_BYTES
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes
 from indexer.names import shown
 from indexer.tarheaders import (
@@ -349,7 +349,7 @@ class TarStream:
             name,
             kind,
             size,
-            min(max(0, mtime_s), LATEST_S),
+            min(max(0, mtime_s), MTIME_S_MOST),
             self.at,
             stored_bytes,
             link,
@@ -385,7 +385,7 @@ class TarStream:
             header.name,
             EntryType.FILE,
             size,
-            min(max(0, header.mtime_s), LATEST_S),
+            min(max(0, header.mtime_s), MTIME_S_MOST),
             self.at,
             stored_bytes,
             runs=checked,

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from indexer.attributes import decode as decode_attributes
 from indexer.attributes import decode_etag
-from indexer.limits import LATEST_S
+from indexer.limits import MTIME_S_MOST
 from indexer.model import DEFAULT_ATTRIBUTES, Attributes, Codec
 
 CENTRAL_MAGIC: Final = b"PK\x01\x02"
@@ -173,8 +173,8 @@ def read_extra(data: bytes) -> Extra:
         elif tag == UNIX_EXTRA and length >= 8 and exactness < 1:
             mtime_s = int.from_bytes(data[start + 4 : start + 8], "little", signed=True)
             exactness = 1
-    if mtime_s is not None and not 0 <= mtime_s <= LATEST_S:
-        mtime_s = min(max(0, mtime_s), LATEST_S)
+    if mtime_s is not None and not 0 <= mtime_s <= MTIME_S_MOST:
+        mtime_s = min(max(0, mtime_s), MTIME_S_MOST)
     return Extra(wide, mtime_s, unicode_name, etag, told, is_object, central_bytes)
 
 

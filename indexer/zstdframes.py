@@ -108,13 +108,11 @@ class Walk:
     Args:
         header: Of the frame.
         stored_bytes: How far the walk is from the frame's first byte: always between two blocks.
-        raw_bytes_most: What the blocks walked so far decode to at most.
         finished: Whether the end of the frame, its checksum included, was reached.
     """
 
     header: FrameHeader
     stored_bytes: int = 0
-    raw_bytes_most: int = 0
     finished: bool = False
 
     def advance(self, data: bytes | memoryview, at: int, *, raw_bytes: int) -> int:
@@ -157,7 +155,6 @@ class Walk:
             self.finished = bool(block & 1)
         if at > begun:
             self.stored_bytes += at - begun
-            self.raw_bytes_most += decoded
         return at
 
 

@@ -51,10 +51,6 @@ class CatalogEntry:
         """Its greatest key."""
         return self.prefix + self.last
 
-    def overlaps(self, other: CatalogEntry) -> bool:
-        """Whether a key could be in both, as far as their ranges tell."""
-        return self.low <= other.high and other.low <= self.high
-
 
 @dataclass(frozen=True, slots=True)
 class CatalogState:
